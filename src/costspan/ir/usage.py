@@ -1,0 +1,65 @@
+"""Usage: disjoint counts of what one attempt consumed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+INPUT_BUCKETS = (
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "input_audio",
+    "cache_read_audio",
+    "input_image",
+    "input_video",
+)
+OUTPUT_BUCKETS = ("output", "reasoning", "output_audio", "output_image")
+BUCKETS = INPUT_BUCKETS + OUTPUT_BUCKETS
+UNITS = (
+    "requests",
+    "web_search_calls",
+    "file_search_calls",
+    "code_execution_calls",
+    "images",
+    "audio_seconds",
+    "characters",
+    "pages",
+    "searches",
+)
+
+_EMPTY: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one attempt consumed, as the provider reported it.
+
+    `tokens` maps names of `BUCKETS` to counts, disjoint: their sum is the provider's total.
+    `units` maps names of `UNITS` to counts. Zero counts may be left out of both.
+    `inconsistent` says that the report contradicted itself and was clamped.
+    `service_tier` is the tier that served, in the provider's own word.
+    `reported_cost` is USD as the provider itself stated it, None where it does not.
+    """
+
+    tokens: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    units: Mapping[str, int | Decimal] = field(default_factory=lambda: _EMPTY)
+    inconsistent: bool = False
+    service_tier: str | None = None
+    reported_cost: Decimal | None = None
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All input tokens, the cached part included."""
+        return sum(self.tokens.get(bucket, 0) for bucket in INPUT_BUCKETS)
+
+    @property
+    def completion_tokens(self) -> int:
+        """All output tokens, reasoning included."""
+        return sum(self.tokens.get(bucket, 0) for bucket in OUTPUT_BUCKETS)

@@ -1,0 +1,1 @@
+"""Providers that answer in real wire formats without a network."""

@@ -1,0 +1,1 @@
+"""Who is paid and how to get there: address, headers, signature."""

@@ -1,0 +1,1 @@
+"""One immutable, validated configuration, resolved to objects."""

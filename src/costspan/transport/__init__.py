@@ -1,0 +1,1 @@
+"""Connections to upstreams: bytes out, bytes in."""

@@ -1,0 +1,1 @@
+"""Framing and JSON: bytes in, bytes out, no I/O."""

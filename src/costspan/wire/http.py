@@ -1,0 +1,55 @@
+"""How the engine asks for an upstream exchange. Implemented by `transport` (sockets) and `mock` (no network)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request to an upstream. `path` holds the query; `headers` are complete but for host, length and connection."""
+
+    method: str
+    path: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+class Response(Protocol):
+    """An upstream's answer whose headers have come. Close it always; closing before the end aborts the connection."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Lower-case names; repeated fields are joined by a comma."""
+
+    async def chunk(self, idle_timeout: float) -> bytes:
+        """The next bytes as they come, `b""` at the end of the body.
+
+        Raises `UpstreamError`: `idle_timeout` after so many seconds of silence, `upstream_reset` when the connection
+        breaks, `upstream_protocol_error` when the framing does.
+        """
+
+    async def read(self, limit: int, idle_timeout: float) -> bytes:
+        """The whole body. Raises as `chunk`, and `upstream_too_large` over `limit` bytes."""
+
+    def close(self) -> None:
+        """Done with it: a connection at the body's end goes back to the pool, any other is aborted at once."""
+
+
+class Connector(Protocol):
+    """A pool of connections to one provider account."""
+
+    async def request(self, outgoing: Outgoing, *, connect_timeout: float, headers_timeout: float) -> Response:
+        """Send and wait for the answer's headers.
+
+        Raises `UpstreamError`: `connect_error`, `connect_timeout`, `dns_error`, `upstream_tls` (all not reached);
+        `headers_timeout`, `upstream_reset`, `upstream_protocol_error` (reached). `stale` is set when a reused
+        connection died before a byte of the answer.
+        """
+
+    async def close(self) -> None:
+        """Close idle connections now and the others as they finish."""
