@@ -1,1 +1,1 @@
-"""Runs a plan: attempts, retries, fallback, the relay after the commit point. Knows neither aiohttp.web nor OpenTelemetry."""
+"""Runs a plan: attempts, retries, fallback, the relay after the commit point. Knows neither aiohttp.web nor OTel."""

@@ -186,7 +186,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One chat request. `n` is the number of choices; `top_logprobs` None with `logprobs` True asks for the token's own."""
+    """One chat request. `n` is the number of choices."""
 
     model: str
     messages: tuple[Message, ...]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One request to an upstream. `path` holds the query; `headers` are complete but for host, length and connection."""
+    """A request to an upstream. `path` holds the query; `headers` lack only host, length, connection."""
 
     method: str
     path: str
@@ -20,7 +20,7 @@ class Outgoing:
 
 
 class Response(Protocol):
-    """An upstream's answer whose headers have come. Close it always; closing before the end aborts the connection."""
+    """An upstream's answer whose headers have come. Close it always; before the end that aborts the connection."""
 
     status: int
     headers: Mapping[str, str]
