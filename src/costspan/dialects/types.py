@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from costspan.ir.profile import PLAIN as PLAIN
+from costspan.ir.profile import Profile as Profile
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from costspan.errors import Category
     from costspan.ir import events
@@ -15,24 +17,6 @@ if TYPE_CHECKING:
     from costspan.ir.request import Request
     from costspan.ir.usage import Usage
     from costspan.wire import json, sse
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How one host of a dialect differs from the dialect's inventor. Data, from the table in `providers/hosts.py`.
-
-    `rename` maps a top-level request field to the host's name for it (`max_completion_tokens` to `max_tokens`).
-    `rejects` are top-level request fields that the host refuses: left out when translating, a loss.
-    `quirks` are named peculiarities of its usage report or stream (`reasoning_outside_completion`).
-    """
-
-    name: str = ""
-    rename: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    rejects: frozenset[str] = frozenset()
-    quirks: frozenset[str] = frozenset()
-
-
-PLAIN = Profile()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,75 @@
+"""patch: change top-level fields, leave every other byte alone."""
+
+import json  # noqa: TID251 - a reader that is not ours
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costspan.errors import Malformed
+from costspan.wire.patch import fields, patch, replace_string
+
+REPLACED: dict[str, tuple[bytes, bytes]] = {
+    "first": (b'{"model":"a","x":1.0}', b'{"model":"b","x":1.0}'),
+    "last": (b'{"x":1e2,"model":"a"}', b'{"x":1e2,"model":"b"}'),
+    "with spaces": (b'{ "x" : [1,2] , "model" :  "a" }', b'{ "x" : [1,2] , "model":"b" }'),
+    "same key nested deeper first": (b'{"m":{"model":"a"},"model":"a"}', b'{"m":{"model":"a"},"model":"b"}'),
+    "same key nested deeper last": (b'{"model":"a","m":[{"model":"a"}]}', b'{"model":"b","m":[{"model":"a"}]}'),
+    "key written with an escape": (b'{"mod\\u0065l":"a","m":{"model":"a"}}', b'{"mod\\u0065l":"b","m":{"model":"a"}}'),
+    "value written with an escape": (b'{"model":"\\u0061","n":1}', b'{"model":"b","n":1}'),
+    "big integer and escapes survive": (
+        b'{"s":"\\u00e9\\/","i":123456789012345678901234567890,"model":"a"}',
+        b'{"s":"\\u00e9\\/","i":123456789012345678901234567890,"model":"b"}',
+    ),
+    "the text in a string is no key": (
+        b'{"s":"\\"model\\":\\"a\\"","model":"a"}',
+        b'{"s":"\\"model\\":\\"a\\"","model":"b"}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), REPLACED.values(), ids=REPLACED.keys())
+def test_only_the_named_field_changes(body: bytes, expected: bytes) -> None:
+    assert replace_string(body, "model", "a", "b") == expected
+
+
+def test_missing_fields_go_to_the_front() -> None:
+    assert patch(b'{ "a":1 }', {"stream": True}) == b'{"stream":true, "a":1 }'
+
+
+def test_an_empty_object_takes_fields() -> None:
+    assert patch(b"{}", {"stream": True}) == b'{"stream":true}'
+
+
+def test_defaults_do_not_replace_what_is_there() -> None:
+    assert patch(b'{"max_tokens":5}', {}, insert={"max_tokens": 9, "top_p": 1}) == b'{"top_p":1,"max_tokens":5}'
+
+
+@pytest.mark.parametrize("body", [b'{"model":"a","model":"b"}', b'{"model":"a","mod\\u0065l":"b"}'])
+def test_duplicate_keys_are_refused(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        replace_string(body, "model", "b", "c")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5), st.text(), st.text(), st.booleans())
+def test_patching_is_what_parsing_says(value: dict[str, object], old: str, new: str, pretty: bool) -> None:
+    value["model"] = old
+    body = json.dumps(value, indent=2 if pretty else None).encode()
+
+    patched = replace_string(body, "model", old, new)
+
+    assert json.loads(patched) == {**value, "model": new}
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5))
+def test_fields_finds_every_value(value: dict[str, object]) -> None:
+    body = json.dumps(value).encode()
+
+    assert {name: json.loads(body[a:b]) for name, (a, b) in fields(body).items()} == value
