@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from costspan.ir.profile import PLAIN as PLAIN
-from costspan.ir.profile import Profile as Profile
+from costspan.ir.profile import PLAIN, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +16,19 @@ if TYPE_CHECKING:
     from costspan.ir.request import Request
     from costspan.ir.usage import Usage
     from costspan.wire import json, sse
+
+__all__ = [
+    "PLAIN",
+    "Dialect",
+    "Encoded",
+    "ErrorAnswer",
+    "ErrorReport",
+    "Peek",
+    "Profile",
+    "StreamDecoder",
+    "StreamEncoder",
+    "StreamOptions",
+]
 
 
 @dataclass(frozen=True, slots=True)
