@@ -1,0 +1,41 @@
+"""Citations of text blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costspan.dialects.anthropic_messages.vocabulary import NAME
+from costspan.ir.request import Citation
+
+if TYPE_CHECKING:
+    from costspan.wire import json
+
+
+def decode_citation(raw: json.Object) -> Citation:
+    """Any of the five kinds; the whole object rides along as `raw`.
+
+    Its indexes point into the cited document, ours into the answer: they are not the same thing and stay in `raw`.
+    """
+    url, title, cited = raw.get("url"), raw.get("title") or raw.get("document_title"), raw.get("cited_text")
+    return Citation(
+        url=url if isinstance(url, str) else None,
+        title=title if isinstance(title, str) else None,
+        cited_text=cited if isinstance(cited, str) else None,
+        origin=NAME,
+        raw=raw,
+    )
+
+
+def encode_citation(citation: Citation) -> json.Object | None:
+    """The citation as this dialect's object, None where it has no form for it (no URL, not of its own making)."""
+    if citation.origin == NAME and isinstance(citation.raw, dict):
+        return citation.raw
+    if citation.url is None:
+        return None
+    return {
+        "type": "web_search_result_location",
+        "url": citation.url,
+        "title": citation.title,
+        "cited_text": citation.cited_text or "",
+        "encrypted_index": "",
+    }

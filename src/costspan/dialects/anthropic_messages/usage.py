@@ -1,0 +1,120 @@
+"""The `usage` object, of whole answers and of streams, by one reader.
+
+`input_tokens` excludes what was read from and written to the cache; `output_tokens` includes thinking. A stream
+reports in `message_start` and, cumulatively, in `message_delta`: the last value of each field counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costspan.dialects.types import PLAIN
+from costspan.ir.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from costspan.dialects.types import Profile
+    from costspan.wire import json
+
+# No context window comes near; what exceeds it is garbage (and would not survive a JSON number).
+_MAX_COUNT = 2**53 - 1
+
+_TOP = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+_NESTED = {
+    "cache_creation": ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"),
+    "output_tokens_details": ("thinking_tokens",),
+    "server_tool_use": ("web_search_requests",),
+}
+
+
+class UsageReader:
+    """Adds up the reports of one answer. A count that is not a non-negative integer is refused and flagged."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._tier: str | None = None
+        self._inconsistent = False
+        self.usage: Usage | None = None
+        """As known so far; None until a usable count was seen."""
+
+    def add(self, report: object) -> None:
+        """Take in one `usage` object; anything else is no report."""
+        if not isinstance(report, dict):
+            return
+        for name, value in _fields(report):
+            if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT:
+                self._counts[name] = value
+            else:
+                self._inconsistent = True
+        if isinstance(tier := report.get("service_tier"), str):
+            self._tier = tier
+        if self._counts:
+            self.usage = self._total(self.usage)
+
+    def _total(self, before: Usage | None) -> Usage:
+        counts = self._counts
+        written, written_1h = self._cache_writes()
+        output, thinking = counts.get("output_tokens", 0), counts.get("thinking_tokens", 0)
+        if thinking > output:
+            self._inconsistent = True
+            thinking = output
+        tokens = {
+            "input": counts.get("input_tokens", 0),
+            "cache_read": counts.get("cache_read_input_tokens", 0),
+            "cache_write": written,
+            "cache_write_1h": written_1h,
+            "output": output - thinking,
+            "reasoning": thinking,
+        }
+        searches = counts.get("web_search_requests", 0)
+        usage = Usage(
+            tokens={bucket: count for bucket, count in tokens.items() if count},
+            units={"web_search_calls": searches} if searches else {},
+            inconsistent=self._inconsistent,
+            service_tier=self._tier,
+        )
+        if before and _is_lower(usage, before):
+            self._inconsistent = True
+            return Usage(usage.tokens, usage.units, inconsistent=True, service_tier=usage.service_tier)
+        return usage
+
+    def _cache_writes(self) -> tuple[int, int]:
+        """Tokens written for 5 minutes and for 1 hour. Without the split, all are of the cheaper kind, the default."""
+        counts = self._counts
+        short, long = counts.get("ephemeral_5m_input_tokens"), counts.get("ephemeral_1h_input_tokens")
+        total = counts.get("cache_creation_input_tokens")
+        if short is None and long is None:
+            return total or 0, 0
+        split = (short or 0) + (long or 0)
+        if total is None:
+            total = split
+        elif total != split:
+            self._inconsistent = True
+        written_1h = min(long or 0, total)
+        return total - written_1h, written_1h
+
+
+def read_usage(body: json.Object, profile: Profile = PLAIN) -> Usage | None:  # noqa: ARG001 - no host of this dialect has quirks yet
+    """Usage of a whole answer."""
+    reader = UsageReader()
+    reader.add(body.get("usage"))
+    return reader.usage
+
+
+def _fields(report: json.Object) -> Iterator[tuple[str, object]]:
+    """The counts in `report`, flat. Null is absence."""
+    for name in _TOP:
+        if (value := report.get(name)) is not None:
+            yield name, value
+    for group, names in _NESTED.items():
+        part = report.get(group)
+        if isinstance(part, dict):
+            for name in names:
+                if (value := part.get(name)) is not None:
+                    yield name, value
+
+
+def _is_lower(usage: Usage, before: Usage) -> bool:
+    """Whether a cumulative report went back."""
+    return usage.prompt_tokens < before.prompt_tokens or usage.completion_tokens < before.completion_tokens

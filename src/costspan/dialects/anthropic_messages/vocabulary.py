@@ -1,0 +1,61 @@
+"""The dialect's words and ours: names, tables, limits.
+
+Source: the types of the official SDK, anthropic 2.12.0 (`anthropic.types`), read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from costspan.ir.reply import FinishReason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "anthropic-messages"
+
+DEFAULT_MAX_TOKENS = 4096
+"""Sent where the client set no limit: the API insists on one."""
+MIN_THINKING_BUDGET = 1024
+
+FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
+    {
+        "end_turn": FinishReason.STOP,
+        "stop_sequence": FinishReason.STOP_SEQUENCE,
+        "max_tokens": FinishReason.LENGTH,
+        "model_context_window_exceeded": FinishReason.LENGTH,
+        "tool_use": FinishReason.TOOL_CALLS,
+        "refusal": FinishReason.CONTENT_FILTER,
+        "pause_turn": FinishReason.PAUSE,
+    }
+)
+
+STOP_REASONS: Mapping[FinishReason, str] = MappingProxyType(
+    {
+        FinishReason.STOP: "end_turn",
+        FinishReason.STOP_SEQUENCE: "stop_sequence",
+        FinishReason.LENGTH: "max_tokens",
+        FinishReason.TOOL_CALLS: "tool_use",
+        FinishReason.CONTENT_FILTER: "refusal",
+        FinishReason.PAUSE: "pause_turn",
+        FinishReason.MALFORMED_TOOL_CALL: "end_turn",
+        FinishReason.OTHER: "end_turn",
+    }
+)
+
+_CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def call_id(foreign: str) -> str:
+    """The id of a tool call as this dialect accepts it. Pure: a call and its result get the same one."""
+    if _CALL_ID.fullmatch(foreign):
+        return foreign
+    return f"toolu_{hashlib.sha256(foreign.encode(errors='surrogatepass')).hexdigest()[:24]}"
+
+
+def finish_reason(native: str) -> FinishReason:
+    """Our word for `stop_reason`; what is not known yet is `OTHER`."""
+    return FINISH_REASONS.get(native, FinishReason.OTHER)
