@@ -1,0 +1,135 @@
+"""The price book: which price holds for a model at a provider on a day.
+
+The order, first hit wins:
+
+    1. rows that name the provider, for the requested model, then rows that name its kind (not with `price_as: free`)
+    2. the same for the served model
+    3. `price_as: free`: a price of zero
+    4. the catalog, for the requested model, then for the served one
+
+Among rows: an exact model name before globs, longer globs before shorter ones, and of several rows for the same name
+the one that came into force last. A row that is not in force on the day is not there.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from costspan.ir.usage import BUCKETS, UNITS
+from costspan.pricing.cost import Price
+from costspan.pricing.rates import ZERO, Rates, Row, in_force
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date, datetime
+    from decimal import Decimal
+
+    from costspan.pricing.catalog import Catalog
+
+FREE = Price(
+    Rates(MappingProxyType(dict.fromkeys(BUCKETS, ZERO)), MappingProxyType(dict.fromkeys(UNITS, ZERO))),
+    source="free",
+)
+"""The price of a provider that is configured as free."""
+
+_REMEMBERED = 4096
+"""Answers kept. Model names come from clients, so their number is not ours to trust; starting over is cheap."""
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+class PriceBook:
+    """Finds prices. Immutable but for a bounded memory of answers, each good for one UTC day."""
+
+    def __init__(self, rows: Sequence[Row], catalog: Catalog | None, version: str) -> None:
+        """`version` names the table's state; the catalog brings its own."""
+        self.rows = tuple(rows)
+        self.catalog = catalog
+        self.version = version
+        self._owners = {owner: _Shelf([row for row in rows if row.provider == owner]) for owner in _owners(rows)}
+        self._answers: dict[tuple[str, str, str, str | None, str | None, Decimal], tuple[int, Price | None]] = {}
+
+    def find(  # noqa: PLR0913 - one fact each, keyword-only
+        self,
+        provider: str,
+        kind: str,
+        model: str,
+        *,
+        served: str | None = None,
+        price_as: str | None = None,
+        discount: Decimal = ZERO,
+        at: datetime,
+    ) -> Price | None:
+        """The price in force at `at` (UTC), None when there is none.
+
+        `provider` is its name in the configuration, `model` the requested and `served` the answering model,
+        `price_as` a catalog's provider id, `free`, or `provider` or None for the kind's own id. `discount` is a
+        fraction of 1.
+        """
+        key = (provider, kind, model, served, price_as, discount)
+        day = at.toordinal()
+        answer = self._answers.get(key)
+        if answer is not None and answer[0] == day:
+            return answer[1]
+        price = self._look_up(key, at)
+        if len(self._answers) >= _REMEMBERED:
+            self._answers.clear()
+        self._answers[key] = (day, price)
+        return price
+
+    def _look_up(self, key: tuple[str, str, str, str | None, str | None, Decimal], at: datetime) -> Price | None:
+        provider, kind, model, served, price_as, discount = key
+        models = (model,) if served is None or served == model else (model, served)
+        owners = (provider,) if price_as == "free" or kind == provider else (provider, kind)
+        for name in models:
+            for owner in owners:
+                if owner in self._owners and (row := self._owners[owner].find(name, at.date())):
+                    return _price(row, discount, self.version)
+        if price_as == "free":
+            return FREE
+        if self.catalog is not None:
+            catalog_provider = kind if price_as in {None, "provider"} else price_as
+            for name in models:
+                if row := self.catalog.find(catalog_provider, name, at):
+                    return _price(row, discount, self.catalog.version)
+        return None
+
+
+class _Shelf:
+    """The rows of one owner, ordered for look-up."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        names = {row.model: tuple(other for other in rows if other.model == row.model) for row in rows}
+        self._exact: Mapping[str, tuple[Row, ...]] = names
+        globs = sorted((name for name in names if _GLOB.search(name)), key=len, reverse=True)
+        self._globs = [(re.compile(fnmatch.translate(name)), names[name]) for name in globs]
+
+    def find(self, model: str, day: date) -> Row | None:
+        return next(filter(None, (in_force(rows, day) for rows in self._matches(model))), None)
+
+    def _matches(self, model: str) -> Iterator[tuple[Row, ...]]:
+        if model in self._exact:
+            yield self._exact[model]
+        for pattern, rows in self._globs:
+            if pattern.match(model):
+                yield rows
+
+
+def _owners(rows: Sequence[Row]) -> frozenset[str]:
+    return frozenset(row.provider for row in rows)
+
+
+def _price(row: Row, discount: Decimal, version: str) -> Price:
+    return Price(
+        rates=row.rates,
+        tiers=row.tiers,
+        service_tiers=row.service_tiers,
+        hours=row.hours,
+        discount=discount,
+        source=row.source,
+        version=version,
+        gaps=row.gaps,
+    )

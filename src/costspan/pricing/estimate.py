@@ -1,0 +1,50 @@
+"""Estimates: how many tokens a request will have, and what it is expected to cost.
+
+Only for decisions (routing, budgets) and for attempts whose usage never came. A guess is never billed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costspan.ir.usage import Usage
+from costspan.pricing.cost import cost
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from costspan.pricing.cost import Price
+
+CHARS_PER_TOKEN = 4
+"""English text with today's tokenizers; code and other scripts have fewer characters to a token. The caller corrects
+with each model's observed ratio."""
+
+TOKENS_PER_MEDIUM = 1000
+"""An image or file whose size is not looked at. A picture of 1024 x 1024 is 258 tokens at Google (per tile), 765 at
+OpenAI (GPT-4o, high detail), 1,398 at Anthropic (width x height / 750), as their guides say."""
+
+
+def estimate_prompt_tokens(chars: int, media: int = 0) -> int:
+    """Tokens of a prompt of `chars` characters of text and `media` images or files."""
+    return estimate_output_tokens(chars) + TOKENS_PER_MEDIUM * max(media, 0)
+
+
+def estimate_output_tokens(chars: int) -> int:
+    """Tokens of `chars` characters of text, rounded up."""
+    return -(-max(chars, 0) // CHARS_PER_TOKEN)
+
+
+def expected_cost(
+    price: Price,
+    prompt_tokens: int,
+    output_tokens: int,
+    at: datetime,
+    service_tier: str | None = None,
+    *,
+    cached_tokens: int = 0,
+) -> Decimal:
+    """What one request of this size costs, in USD; `cached_tokens` of the prompt are read from the cache."""
+    cached = min(max(cached_tokens, 0), prompt_tokens)
+    tokens = {"input": prompt_tokens - cached, "cache_read": cached, "output": output_tokens}
+    return cost(Usage(tokens=tokens), price, service_tier=service_tier, at=at).total
