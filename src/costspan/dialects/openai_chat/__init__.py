@@ -1,1 +1,31 @@
-"""OpenAI's chat completions. https://platform.openai.com/docs/api-reference/chat (read 2026-11-23)."""
+"""OpenAI's `/v1/chat/completions`, and the hosts that speak it with differences (see `Profile`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costspan.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
+from costspan.dialects.openai_chat.peek import peek
+from costspan.dialects.openai_chat.stream import MARKERS, Decoder
+from costspan.dialects.openai_chat.usage import read_usage
+from costspan.dialects.openai_chat.vocabulary import NAME
+from costspan.dialects.types import PLAIN
+
+if TYPE_CHECKING:
+    from costspan.dialects.types import Profile, StreamDecoder
+
+__all__ = [
+    "MARKERS",
+    "NAME",
+    "decode_error",
+    "encode_error",
+    "encode_stream_error",
+    "new_decoder",
+    "peek",
+    "read_usage",
+]
+
+
+def new_decoder(profile: Profile = PLAIN) -> StreamDecoder:
+    """A decoder for one upstream stream."""
+    return Decoder(profile)

@@ -1,0 +1,96 @@
+"""Words of the OpenAI chat dialect and what they mean in canonical form.
+
+Finish reasons: platform.openai.com/docs/api-reference/chat/object; `function_call` is the legacy word of `tool_calls`,
+`error` is OpenRouter's (openrouter.ai/docs, errors, read 2026-11-23), `model_length` is Mistral's, `eos` Together's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, cast, get_args
+
+from costspan.ir.reply import FinishReason
+from costspan.ir.request import Effort
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME: Final = "openai-chat"
+
+ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+INSTRUCTION_ROLES: Final = frozenset({"system", "developer"})
+
+EFFORTS: Final[frozenset[str]] = frozenset(get_args(Effort))
+
+SERVICE_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+
+DECODED_FINISH: Final[Mapping[str, FinishReason]] = MappingProxyType(
+    {
+        "stop": FinishReason.STOP,
+        "eos": FinishReason.STOP,
+        "length": FinishReason.LENGTH,
+        "model_length": FinishReason.LENGTH,
+        "tool_calls": FinishReason.TOOL_CALLS,
+        "function_call": FinishReason.TOOL_CALLS,
+        "content_filter": FinishReason.CONTENT_FILTER,
+    }
+)
+
+# Only the words that the official SDK's types know; `error` would not validate there.
+ENCODED_FINISH: Final[Mapping[FinishReason, str]] = MappingProxyType(
+    {
+        FinishReason.STOP: "stop",
+        FinishReason.STOP_SEQUENCE: "stop",
+        FinishReason.LENGTH: "length",
+        FinishReason.TOOL_CALLS: "tool_calls",
+        FinishReason.CONTENT_FILTER: "content_filter",
+        FinishReason.PAUSE: "stop",
+        FinishReason.MALFORMED_TOOL_CALL: "stop",
+        FinishReason.OTHER: "stop",
+    }
+)
+
+# `reasoning_details[].format` by the dialect that issued the opaque part (openrouter.ai/docs, reasoning-tokens,
+# read 2026-08-22).
+REASONING_FORMATS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "anthropic-messages": "anthropic-claude-v1",
+        "bedrock-converse": "anthropic-claude-v1",
+        "gemini-generate": "google-gemini-v1",
+        "openai-responses": "openai-responses-v1",
+    }
+)
+
+# Quirks of a host's `Profile` that this dialect knows.
+REASONING_OUTSIDE_COMPLETION: Final = "reasoning_outside_completion"
+"""xAI: `completion_tokens` lacks the reasoning tokens, unless `total_tokens` says otherwise."""
+ENDS_WITHOUT_DONE: Final = "ends_without_done"
+"""Perplexity: no `[DONE]`; the stream is complete once every choice has a finish reason."""
+ACCEPTS_REASONING: Final = "accepts_reasoning"
+"""OpenRouter: `reasoning` and `reasoning_details` on assistant messages of a request."""
+ACCEPTS_REASONING_CONTENT: Final = "accepts_reasoning_content"
+"""DeepSeek and others: `reasoning_content` on assistant messages of a request."""
+ACCEPTS_CACHE_CONTROL: Final = "accepts_cache_control"
+"""OpenRouter: `cache_control` on content parts and tools."""
+ACCEPTS_FILE_URLS: Final = "accepts_file_urls"
+"""OpenRouter: a plain URL in `file.file_data`."""
+NINE_CHARACTER_TOOL_IDS: Final = "nine_character_tool_ids"
+"""Mistral: tool-call ids are nine of `a-zA-Z0-9`."""
+
+
+def finish_reason(native: str, *, calls_tools: bool) -> FinishReason:
+    """The canonical reason. OpenAI says `stop` after a forced tool call; whoever reads on needs `tool_calls`."""
+    reason = DECODED_FINISH.get(native, FinishReason.OTHER)
+    return FinishReason.TOOL_CALLS if calls_tools and reason is FinishReason.STOP else reason
+
+
+def effort(value: str) -> Effort | None:
+    """`value` as an effort, None when it is not one."""
+    return cast("Effort", value) if value in EFFORTS else None
+
+
+def derived_id(*parts: object) -> str:
+    """A tool-call id for a call that came without: the same for the same parts."""
+    digest = hashlib.blake2s("/".join(map(str, parts)).encode(errors="replace"), digest_size=12)
+    return f"call_{digest.hexdigest()}"
