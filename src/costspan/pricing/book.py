@@ -19,8 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from costspan.ir.usage import BUCKETS, UNITS
-from costspan.pricing.cost import Price
-from costspan.pricing.rates import ZERO, Rates, Row, in_force
+from costspan.pricing.rates import ZERO, Price, Rates, Row, in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

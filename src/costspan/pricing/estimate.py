@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from costspan.pricing.cost import Price
+    from costspan.pricing.rates import Price
 
 CHARS_PER_TOKEN = 4
 """English text with today's tokenizers; code and other scripts have fewer characters to a token. The caller corrects

@@ -1,7 +1,11 @@
-"""Rates: what one unit of each bucket costs, and the rows of a price table that hold them.
+"""Rates: what one unit of each bucket costs, the rows of a price table that hold them, and the price made of a row.
 
 Money is USD. Token rates are per million tokens of one bucket of `ir.usage.BUCKETS`; fees are per one of a unit of
 `ir.usage.UNITS`. A rate that is absent inherits along `FALLBACKS`; a rate of 0 is a price. Nothing here rounds.
+
+The order in which a rate is made, once per combination and then remembered by the price:
+
+    rates  →  size tier  →  service tier  →  hour band  →  discount
 """
 
 from __future__ import annotations
@@ -9,11 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Context, Decimal
+from functools import reduce
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+from costspan.ir.usage import BUCKETS, UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from costspan.ir.usage import Usage
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -59,9 +69,10 @@ UNIT_WORDS: Mapping[str, tuple[str, int]] = MappingProxyType(
         "per_million_characters": ("characters", 1_000_000),
         "per_page": ("pages", 1),
         "per_search": ("searches", 1),
+        **{unit: (unit, 1) for unit in UNITS},
     }
 )
-"""The words of gateway.yaml for fees: the unit, and how many of it the fee buys."""
+"""The words of gateway.yaml for fees: the unit, and how many of it the fee buys. A unit's own name is one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +110,14 @@ def rates_of(words: Mapping[str, Decimal]) -> Rates:
 
     Two fees for one unit (by the minute and by the hour) are a `ValueError`.
     """
-    fees = {word: UNIT_WORDS[word] for word in words if word not in _BUCKET_WORDS}
+    fees = {word: UNIT_WORDS[word] for word in words if word not in BUCKETS}
     if len(fees) > len({unit for unit, _ in fees.values()}):
         raise ValueError(f"more than one fee for the same unit: {', '.join(sorted(fees))}")
     return Rates(
-        tokens={word: rate for word, rate in words.items() if word in _BUCKET_WORDS},
+        tokens={word: rate for word, rate in words.items() if word in BUCKETS},
         units={unit: words[word] for word, (unit, _) in fees.items()},
         per={unit: size for unit, size in fees.values() if size != 1},
     )
-
-
-_BUCKET_WORDS = frozenset({"input", "output", *FALLBACKS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,7 @@ class ServiceTier:
 class Hours:
     """A daily band, in minutes since midnight UTC, half-open. An end before the start wraps past midnight.
 
-    `multiplier` applies to every bucket and unit; `rates`, if any, replace first.
+    An end at the start is the whole day: `00:00-24:00`. `multiplier` applies to every bucket and unit; `rates`, if any, replace first.
     """
 
     start_minute: int
@@ -149,7 +157,7 @@ class Hours:
 
     def covers(self, minute: int) -> bool:
         """Whether `minute` of the UTC day lies in the band."""
-        if self.end_minute < self.start_minute:
+        if self.end_minute <= self.start_minute:
             return minute >= self.start_minute or minute < self.end_minute
         return self.start_minute <= minute < self.end_minute
 
@@ -184,3 +192,104 @@ def in_force(rows: tuple[Row, ...], day: date) -> Row | None:
     """The row in force on `day`; of several, the one that came into force last, then the first written."""
     current = [row for row in rows if row.in_force(day)]
     return max(current, key=lambda row: row.from_ or date.min, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Rates with everything multiplied in: USD per token, USD per `per` units. `doubtful` buckets carry their flag."""
+
+    tokens: Mapping[str, Decimal]
+    units: Mapping[str, tuple[Decimal, int]]
+    doubtful: Mapping[str, str]
+
+
+_PlanKey: TypeAlias = tuple[int, str | None, int, int]
+"""Threshold of the size tier, service tier, threshold of its own size tier, first minute of the hour band."""
+
+_LIST_PRICE = ServiceTier()
+_NO_TIER = Tier(-1, Rates())
+_NO_BAND = Hours(-1, -1)
+_BASE: _PlanKey = (-1, None, -1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs at a provider: rates and all that modifies them, with where they come from.
+
+    `discount` is a fraction: 0.12 takes 12 % off everything. Immutable, but for the plans it remembers: at most one
+    for each combination of size tier, service tier and hour band.
+    """
+
+    rates: Rates
+    tiers: tuple[Tier, ...] = ()
+    service_tiers: Mapping[str, ServiceTier] = field(default_factory=dict)
+    hours: tuple[Hours, ...] = ()
+    discount: Decimal = ZERO
+    source: str = ""
+    version: str = ""
+    gaps: tuple[str, ...] = ()
+    _plans: dict[_PlanKey, Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def plan(self, usage: Usage, service_tier: str | None, at: datetime) -> Plan:
+        """The rates that bill `usage` at `at`; `service_tier` is a key of `service_tiers` or None."""
+        if not self.tiers and not self.hours and service_tier is None:
+            return self._plans.get(_BASE) or self._remember(_BASE, self.rates, ONE)
+        service = self.service_tiers[service_tier] if service_tier is not None else _LIST_PRICE
+        tier = _exceeded(self.tiers, usage)
+        own = _exceeded(service.tiers, usage)
+        band = _band(self.hours, at)
+        key = (tier.above, service_tier, own.above, band.start_minute)
+        if plan := self._plans.get(key):
+            return plan
+        replacements = (tier.rates, service.rates or Rates(), own.rates, band.rates or Rates())
+        rates = reduce(Rates.overlaid, replacements, self.rates)
+        return self._remember(key, rates, EXACT.multiply(service.multiplier, band.multiplier))
+
+    def _remember(self, key: _PlanKey, rates: Rates, multiplier: Decimal) -> Plan:
+        factor = EXACT.multiply(multiplier, EXACT.subtract(ONE, self.discount))
+        self._plans[key] = plan = _make_plan(rates, factor)
+        return plan
+
+    @property
+    def free(self) -> bool:
+        """Whether a price of zero was configured: there are rates, and every one of them is 0."""
+        rates = [rate for each in self._all_rates() for rate in (*each.tokens.values(), *each.units.values())]
+        return bool(rates) and not any(rates)
+
+    def _all_rates(self) -> Iterable[Rates]:
+        yield self.rates
+        for tier in self.tiers:
+            yield tier.rates
+        for service in self.service_tiers.values():
+            yield service.rates or Rates()
+            for tier in service.tiers:
+                yield tier.rates
+        for band in self.hours:
+            yield band.rates or Rates()
+
+
+def _exceeded(tiers: tuple[Tier, ...], usage: Usage) -> Tier:
+    """The highest tier whose threshold lies strictly below the prompt."""
+    if not tiers:
+        return _NO_TIER
+    prompt = usage.prompt_tokens
+    return max((tier for tier in tiers if prompt > tier.above), key=lambda tier: tier.above, default=_NO_TIER)
+
+
+def _band(hours: tuple[Hours, ...], at: datetime) -> Hours:
+    minute = at.hour * 60 + at.minute
+    return next((band for band in hours if band.covers(minute)), _NO_BAND)
+
+
+def _make_plan(rates: Rates, factor: Decimal) -> Plan:
+    """Multiply `factor` into `rates` and settle which rate bills which bucket."""
+    tokens: dict[str, Decimal] = {}
+    doubtful: dict[str, str] = {}
+    for bucket in BUCKETS:
+        if resolved := rates.resolve(bucket):
+            rate, owner = resolved
+            tokens[bucket] = EXACT.multiply(rate, factor).scaleb(-6, EXACT)
+            if owner != bucket and bucket not in CERTAIN:
+                doubtful[bucket] = f"billed_as:{bucket}:{owner}"
+    units = {unit: (EXACT.multiply(fee, factor), rates.per.get(unit, 1)) for unit, fee in rates.units.items()}
+    return Plan(tokens, units, doubtful)
