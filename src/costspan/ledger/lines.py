@@ -1,0 +1,259 @@
+"""One record, one line of JSON: the ledger's format, version 1. `docs/ledger.md` says what each field means.
+
+A line begins with `type`, `v`, `id` and ends with `config_generation`: recovery finds its way by these without
+parsing, so neither end may move. Keys of a type are always all there, null where there is nothing to say. Money is a
+decimal string in plain notation, a duration a number of milliseconds, a time RFC 3339 in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from costspan.errors import Malformed
+from costspan.ledger.records import VERSION
+from costspan.wire import json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from costspan.ledger.records import Attempt, AttemptStarted, Exchange
+
+_SECOND = 1_000_000_000
+_MILLISECOND = 1_000_000
+_LARGEST = 2**63 - 1
+
+
+def attempt_started(started: AttemptStarted) -> bytes:
+    """The line that says that money may be spent from now on. It holds all that recovery needs."""
+    origin = started.origin
+    return encode(
+        {
+            "type": "attempt_started",
+            "v": VERSION,
+            "id": started.id,
+            "exchange_id": origin.exchange_id,
+            "time": timestamp(started.time_ns),
+            "provider": started.provider,
+            "provider_kind": started.provider_kind,
+            "model_requested": started.model_requested,
+            "model_asked": origin.model_asked,
+            "route": origin.route,
+            "strategy": origin.strategy,
+            "operation": origin.operation,
+            "dialect_in": origin.dialect_in,
+            "dialect_out": started.dialect_out,
+            "stream": origin.stream,
+            "index": started.index,
+            "estimate_usd": money(started.estimate_usd),
+            "estimate_basis": started.estimate_basis,
+            "price_source": started.price_source,
+            "price_version": started.price_version,
+            "key": origin.key,
+            "attributes": dict(origin.attributes),
+            "client_request_id": origin.client_request_id,
+            "trace_id": origin.trace_id,
+            "span_id": started.span_id,
+            "exchange_span_id": origin.span_id,
+            "parent_span_id": origin.parent_span_id,
+            "config_generation": origin.config_generation,
+        }
+    )
+
+
+def attempt(ended: Attempt) -> bytes:
+    """The line that says what one upstream call came to."""
+    started = ended.started
+    origin = started.origin
+    return encode(
+        {
+            "type": "attempt",
+            "v": VERSION,
+            "id": started.id,
+            "exchange_id": origin.exchange_id,
+            "time": timestamp(started.time_ns),
+            "provider": started.provider,
+            "provider_kind": started.provider_kind,
+            "model_requested": started.model_requested,
+            "model_served": ended.model_served,
+            "model_asked": origin.model_asked,
+            "route": origin.route,
+            "strategy": origin.strategy,
+            "operation": origin.operation,
+            "dialect_in": origin.dialect_in,
+            "dialect_out": started.dialect_out,
+            "stream": origin.stream,
+            "index": started.index,
+            "outcome": ended.outcome,
+            "http_status": ended.http_status,
+            "error_type": ended.error_type,
+            "finish_reasons": ended.finish_reasons,
+            "usage": dict(ended.usage),
+            "units": _units(ended.units),
+            "cost_usd": money(ended.cost_usd),
+            "cost_estimated_usd": money(ended.cost_estimated_usd),
+            "cost_status": ended.cost_status,
+            "cost_parts": _parts(ended.cost_parts),
+            "cost_reported_usd": money(ended.cost_reported_usd),
+            "estimate_basis": ended.estimate_basis,
+            "price_source": ended.price_source,
+            "price_version": ended.price_version,
+            "service_tier": ended.service_tier,
+            "flags": ended.flags,
+            "key": origin.key,
+            "attributes": dict(origin.attributes),
+            "client_request_id": origin.client_request_id,
+            "upstream_id": ended.upstream_id,
+            "trace_id": origin.trace_id,
+            "span_id": started.span_id,
+            "exchange_span_id": origin.span_id,
+            "parent_span_id": origin.parent_span_id,
+            "duration_ms": _milliseconds(ended.duration_ms),
+            "first_token_ms": _milliseconds(ended.first_token_ms),
+            "config_generation": origin.config_generation,
+        }
+    )
+
+
+def exchange(ended: Exchange, attempts: Sequence[Attempt]) -> bytes:
+    """The line that says what one client request came to.
+
+    What the exchange's record does not carry (units, price, tier, upstream id) is that of the attempt that answered;
+    `cost_parts` are the sums over `attempts`.
+    """
+    origin = ended.origin
+    answer = _answer(ended, attempts)
+    return encode(
+        {
+            "type": "exchange",
+            "v": VERSION,
+            "id": origin.exchange_id,
+            "exchange_id": origin.exchange_id,
+            "time": timestamp(ended.time_ns),
+            "provider": ended.provider,
+            "provider_kind": answer.started.provider_kind if answer else None,
+            "model_requested": ended.model_requested,
+            "model_served": ended.model_served,
+            "model_asked": origin.model_asked,
+            "route": origin.route,
+            "strategy": origin.strategy,
+            "operation": origin.operation,
+            "dialect_in": origin.dialect_in,
+            "dialect_out": answer.started.dialect_out if answer else None,
+            "stream": origin.stream,
+            "attempts": ended.attempts,
+            "outcome": ended.outcome,
+            "http_status": ended.http_status,
+            "error_type": ended.error_type,
+            "finish_reasons": ended.finish_reasons,
+            "usage": dict(ended.usage),
+            "units": _units(answer.units) if answer else {},
+            "cost_usd": money(ended.cost_usd),
+            "cost_estimated_usd": money(ended.cost_estimated_usd),
+            "cost_status": ended.cost_status,
+            "cost_parts": _summed_parts(attempts),
+            "price_source": answer.price_source if answer else None,
+            "price_version": answer.price_version if answer else None,
+            "service_tier": answer.service_tier if answer else None,
+            "dropped": ended.dropped,
+            "key": origin.key,
+            "attributes": dict(origin.attributes),
+            "client_request_id": origin.client_request_id,
+            "upstream_id": answer.upstream_id if answer else None,
+            "trace_id": origin.trace_id,
+            "span_id": origin.span_id,
+            "exchange_span_id": origin.span_id,
+            "parent_span_id": origin.parent_span_id,
+            "duration_ms": _milliseconds(ended.duration_ms),
+            "first_token_ms": _milliseconds(ended.first_token_ms),
+            "upstream_ms": _milliseconds(ended.upstream_ms),
+            "config_generation": origin.config_generation,
+        }
+    )
+
+
+def encode(fields: json.Object) -> bytes:
+    """One line. Text that is not Unicode and numbers beyond 64 bits are mended: a record is never lost over them."""
+    try:
+        return json.dumps(fields) + b"\n"
+    except Malformed:
+        return json.dumps(_mended(fields)) + b"\n"
+
+
+def money(usd: Decimal | None) -> str | None:
+    """`usd` to its last digit, never with an exponent."""
+    return None if usd is None else _plain(usd)
+
+
+@lru_cache(maxsize=1024)  # an attempt's time is written twice
+def timestamp(time_ns: int) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    second, rest = divmod(time_ns, _SECOND)
+    return f"{_date_and_time(second)}.{rest // _MILLISECOND:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _date_and_time(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _plain(number: Decimal) -> str:
+    text = str(number)  # three times as fast as `format`, and mostly the same
+    return format(number, "f") if "E" in text else text
+
+
+def _milliseconds(duration: float | None) -> float | None:
+    return None if duration is None else round(duration, 3)
+
+
+def _parts(parts: Mapping[str, Decimal]) -> dict[str, str]:
+    return {bucket: _plain(usd) for bucket, usd in parts.items()}
+
+
+def _summed_parts(attempts: Sequence[Attempt]) -> dict[str, str]:
+    """The parts of what is known to be spent: estimates have none."""
+    known = [attempt.cost_parts for attempt in attempts if attempt.cost_usd is not None]
+    if len(known) == 1:
+        return _parts(known[0])
+    total: dict[str, Decimal] = {}
+    for parts in known:
+        for bucket, usd in parts.items():
+            total[bucket] = total[bucket] + usd if bucket in total else usd
+    return _parts(total)
+
+
+def _units(units: Mapping[str, int | Decimal]) -> json.Object:
+    """Counts as they are; decimals as JSON numbers with every digit."""
+    return {name: n if isinstance(n, int) else json.Fragment(_plain(n).encode()) for name, n in units.items()}
+
+
+def _answer(ended: Exchange, attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt whose answer the client got: the one that went well, else the last at the exchange's target."""
+    if ended.provider is None:
+        return None
+    for attempt in attempts:
+        if attempt.outcome == "ok":
+            return attempt
+    target = (ended.provider, ended.model_requested)
+    for attempt in reversed(attempts):
+        if (attempt.started.provider, attempt.started.model_requested) == target:
+            return attempt
+    return None
+
+
+def _mended(value: object) -> object:
+    match value:
+        case dict():
+            return {_mended(key): _mended(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_mended(part) for part in value]
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case bool():
+            return value
+        case int():
+            return max(-_LARGEST, min(value, _LARGEST))
+        case _:
+            return value
