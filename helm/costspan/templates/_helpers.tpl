@@ -65,12 +65,11 @@ app.kubernetes.io/managed-by: {{ .release.Service }}
 {{/* Whole seconds, rounded up, of a duration such as 500ms, 30s, 5m, 2h, 90d. */}}
 {{- define "costspan.seconds" -}}
 {{- $text := toString . -}}
-{{- if not (regexMatch "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$" $text) -}}
+{{- if not (regexMatch "^(0|[0-9]+(\\.[0-9]+)? ?(ms|s|m|h|d))$" $text) -}}
 {{- fail (printf "config.server.shutdown_grace: %q is not a duration such as 30s" $text) -}}
 {{- end -}}
-{{- $unit := regexFind "[a-z]+$" $text -}}
-{{- $factor := get (dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0) $unit -}}
-{{- mulf (trimSuffix $unit $text | float64) $factor | ceil | int -}}
+{{- $factor := get (dict "" 1.0 "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0) (regexFind "[a-z]*$" $text) -}}
+{{- mulf (regexFind "^[0-9.]+" $text | float64) $factor | ceil | int -}}
 {{- end }}
 
 {{/* What would fail only after the roll-out, said at render time. */}}
