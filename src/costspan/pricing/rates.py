@@ -147,7 +147,8 @@ class ServiceTier:
 class Hours:
     """A daily band, in minutes since midnight UTC, half-open. An end before the start wraps past midnight.
 
-    An end at the start is the whole day: `00:00-24:00`. `multiplier` applies to every bucket and unit; `rates`, if any, replace first.
+    An end at the start is the whole day, `00:00-24:00`. `multiplier` applies to every bucket and unit; `rates`, if
+    any, replace first.
     """
 
     start_minute: int
