@@ -16,13 +16,14 @@ def decode_citation(raw: json.Object) -> Citation:
 
     Its indexes point into the cited document, ours into the answer: they are not the same thing and stay in `raw`.
     """
+    made_here = raw.get("encrypted_index") == ""  # by `encode_citation`: no model of this dialect knows it
     url, title, cited = raw.get("url"), raw.get("title") or raw.get("document_title"), raw.get("cited_text")
     return Citation(
         url=url if isinstance(url, str) else None,
         title=title if isinstance(title, str) else None,
         cited_text=cited if isinstance(cited, str) else None,
-        origin=NAME,
-        raw=raw,
+        origin="" if made_here else NAME,
+        raw=None if made_here else raw,
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from costspan.ir.usage import Usage
     from costspan.wire import sse
 
-MARKERS = (b'"usage"', b'"stop_reason"', b'"error"', b"message_stop")
+MARKERS: tuple[bytes, ...] = (b'"usage"', b'"stop_reason"', b'"error"', b"message_stop")
 
 
 class _Block:

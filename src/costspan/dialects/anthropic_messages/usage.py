@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costspan.dialects.anthropic_messages.vocabulary import SERVED_TIERS
 from costspan.dialects.types import PLAIN
 from costspan.ir.usage import Usage
 
@@ -100,6 +101,30 @@ def read_usage(body: json.Object, profile: Profile = PLAIN) -> Usage | None:  # 
     reader = UsageReader()
     reader.add(body.get("usage"))
     return reader.usage
+
+
+def encode_usage(usage: Usage | None, estimated_input: int) -> json.Object:
+    """Usage for the client. Where the upstream reported none, the estimate of its prompt."""
+    if usage is None:
+        return {**_input_counts(estimated_input, 0, 0), "output_tokens": 0}
+    tokens = usage.tokens
+    read = tokens.get("cache_read", 0) + tokens.get("cache_read_audio", 0)
+    short, long = tokens.get("cache_write", 0), tokens.get("cache_write_1h", 0)
+    report = _input_counts(usage.prompt_tokens - read - short - long, read, short + long)
+    if short or long:
+        report["cache_creation"] = {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": long}
+    report["output_tokens"] = usage.completion_tokens
+    if thinking := tokens.get("reasoning", 0):
+        report["output_tokens_details"] = {"thinking_tokens": thinking}
+    if searches := usage.units.get("web_search_calls", 0):
+        report["server_tool_use"] = {"web_search_requests": int(searches), "web_fetch_requests": 0}
+    if tier := SERVED_TIERS.get(usage.service_tier or ""):
+        report["service_tier"] = tier
+    return report
+
+
+def _input_counts(fresh: int, read: int, written: int) -> json.Object:
+    return {"input_tokens": fresh, "cache_creation_input_tokens": written, "cache_read_input_tokens": read}
 
 
 def _fields(report: json.Object) -> Iterator[tuple[str, object]]:

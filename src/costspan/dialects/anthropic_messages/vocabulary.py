@@ -19,7 +19,8 @@ NAME = "anthropic-messages"
 
 DEFAULT_MAX_TOKENS = 4096
 """Sent where the client set no limit: the API insists on one."""
-MIN_THINKING_BUDGET = 1024
+THINKING_MAX_TOKENS = 16_384
+"""What the ratios of reasoning effort are taken of where the client set no limit; room for the answer comes on top."""
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
@@ -46,7 +47,15 @@ STOP_REASONS: Mapping[FinishReason, str] = MappingProxyType(
     }
 )
 
-_CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+TIERS_IN: Mapping[str, str] = MappingProxyType({"standard_only": "default"})
+"""Service tiers a request asks for, in the canonical form's words (which are OpenAI's)."""
+TIERS_OUT: Mapping[str, str] = MappingProxyType({"auto": "auto", "default": "standard_only"})
+SERVED_TIERS: Mapping[str, str] = MappingProxyType(
+    {"standard": "standard", "default": "standard", "priority": "priority", "batch": "batch"}
+)
+"""Service tiers an answer reports: the provider's word to the dialect's."""
+
+_CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 def call_id(foreign: str) -> str:
@@ -59,3 +68,17 @@ def call_id(foreign: str) -> str:
 def finish_reason(native: str) -> FinishReason:
     """Our word for `stop_reason`; what is not known yet is `OTHER`."""
     return FINISH_REASONS.get(native, FinishReason.OTHER)
+
+
+def stop_reason(reason: FinishReason | None, native: str | None, *, called: bool, refused: bool) -> str:
+    """The dialect's word for why the answer ended. `called`: it holds tool calls; `refused`: it holds a refusal.
+
+    Clients loop on `tool_use`, and some hosts say `stop` after tool calls.
+    """
+    if refused:
+        return "refusal"
+    if native is not None and reason is not None and FINISH_REASONS.get(native) is reason:
+        return native
+    if called and reason in (None, FinishReason.STOP, FinishReason.OTHER):
+        return "tool_use"
+    return STOP_REASONS[reason or FinishReason.STOP]
