@@ -1,0 +1,58 @@
+"""Sections of the file about those who call: keys, their limits, budgets."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from costspan.config.fields import Count, Day, Money, Percent, Section, Text
+
+DEFAULT_WARN_AT = Decimal("0.8")
+
+
+class Limits(Section):
+    """What one key may use at most. Absent: no limit."""
+
+    requests_per_minute: Count | None = Field(default=None, description="requests in a minute")
+    tokens_per_minute: Count | None = Field(default=None, description="tokens in a minute, input and output")
+    concurrency: Count | None = Field(default=None, description="requests at one time")
+
+
+class Key(Section):
+    """A key that clients present. Only its hash is stored; `costspan key new` makes both."""
+
+    name: Text = Field(description="shown in the ledger and in telemetry")
+    hash: Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")] = Field(
+        description="`sha256:` and 64 lower-case hexadecimal digits"
+    )
+    attributes: dict[Text, Text] = Field(default={}, description="attribution that wins over anything the client sends")
+    routes: tuple[Text, ...] = Field(
+        default=("*",), description="routes and `provider/model` targets it may ask for, exact or glob"
+    )
+    limits: Limits = Field(default=Limits(), description="what it may use at most")
+    expires: Day | None = Field(default=None, description="first day on which it is refused, UTC")
+
+
+class ExceedRoute(Section):
+    """Where requests go when the budget is used up."""
+
+    route: Text = Field(description="a route")
+
+
+def _on_exceed(value: object) -> object:
+    if isinstance(value, str) and value != "reject":
+        raise ValueError("expected reject or {route: NAME}")
+    return value
+
+
+class Budget(Section):
+    """A ceiling for the spending of the requests whose attributes match."""
+
+    name: Text = Field(description="shown in errors, metrics and the console")
+    match: dict[Text, Text] = Field(default={}, description="attributes that a request must have; {} = everything")
+    usd: Money = Field(description="ceiling, USD")
+    per: Literal["day", "week", "month", "total"] = Field(description="period, UTC; weeks begin on Monday")
+    warn_at: Percent = Field(default=DEFAULT_WARN_AT, description="share of the ceiling that is warned about")
+    on_exceed: Annotated[Literal["reject"] | ExceedRoute, BeforeValidator(_on_exceed)] = Field(
+        default="reject", description="answer 402, or send further requests to a cheaper route"
+    )
