@@ -17,9 +17,9 @@ import enum
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 if TYPE_CHECKING:
     import ssl
@@ -100,6 +100,7 @@ class FakeUpstream:
         self._answers = answers
         self._ssl_context = ssl_context
         self._open: set[_Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
 
@@ -114,6 +115,8 @@ class FakeUpstream:
         for connection in list(self._open):
             connection.stop()
         await self.connections_open(0)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     @property
     def port(self) -> int:
@@ -165,6 +168,12 @@ class FakeUpstream:
         self.note_change()
         return self.connections - 1
 
+    def run(self, serving: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(serving)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     def closed(self, connection: _Connection) -> None:
         self._open.discard(connection)
         self.note_change()
@@ -180,13 +189,12 @@ class _Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._gone = asyncio.Event()  # the peer closed, or we did
-        self._lost = asyncio.Event()
         self._current: Request | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._index = self._upstream.opened(self)
-        self._task = asyncio.get_running_loop().create_task(self._serve())
+        self._task = self._upstream.run(self._serve())
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -199,7 +207,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._peer_left()
         self._writable.set()
-        self._lost.set()
+        self._upstream.closed(self)
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -234,8 +242,6 @@ class _Connection(asyncio.Protocol):
                 self._current = None
         finally:
             self._transport.close()
-            await self._lost.wait()
-            self._upstream.closed(self)
 
     async def _exchange(self, request: Request) -> None:
         self._upstream.requests.append(request)

@@ -1,0 +1,167 @@
+"""Connections to one provider account. Implements `costspan.wire.http.Connector`.
+
+The most recently used idle connection is taken first, so that surplus ones grow old and are closed. Redirects are not
+followed: what an upstream says about another address stays an answer like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from costspan.transport.connection import Connection
+from costspan.transport.errors import connect_failed
+from costspan.transport.head import encode_head, host_field
+from costspan.transport.response import PooledResponse
+from costspan.transport.tls import default_context
+
+if TYPE_CHECKING:
+    import ssl
+
+    from costspan.wire.http import Outgoing
+
+ADDRESS_DELAY = 0.25
+"""Seconds before the next address family is tried beside the first (RFC 8305, section 5)."""
+CLOSE_WAIT = 1.0
+
+
+class Pool:
+    """A pool of connections to `scheme://host:port`. Use it from one event loop.
+
+    `max_connections` bounds the exchanges under way; further ones wait, as part of their connect timeout.
+    None, the default, is no bound: limits on concurrency are the router's.
+    """
+
+    def __init__(  # noqa: PLR0913 - keyword-only settings
+        self,
+        scheme: str,
+        host: str,
+        port: int,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        max_idle: int = 100,
+        idle_timeout: float = 30.0,
+        max_connections: int | None = None,
+    ) -> None:
+        if scheme not in {"http", "https"}:
+            raise ValueError("the scheme of an upstream is http or https")
+        self._host = host
+        self._port = port
+        self._tls = scheme == "https"
+        self._ssl_context = ssl_context
+        self._host_field = host_field(scheme, host, port)
+        self._max_idle = max_idle
+        self._idle_timeout = idle_timeout
+        self._idle: list[tuple[Connection, float]] = []  # oldest first; the float is the loop's time of release
+        self._slots = None if max_connections is None else asyncio.Semaphore(max_connections)
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def idle(self) -> int:
+        """How many connections wait for a request."""
+        return len(self._idle)
+
+    async def request(self, outgoing: Outgoing, *, connect_timeout: float, headers_timeout: float) -> PooledResponse:
+        """See the protocol. Also raises `invalid_request_head` (not reached)."""
+        head = encode_head(outgoing, self._host_field)
+        connection = await self._acquire(connect_timeout)
+        try:
+            connection.send(head, outgoing.body, has_body=outgoing.method != "HEAD")
+            message = await connection.headers(headers_timeout)
+            return PooledResponse(connection, message, self._release)
+        except BaseException:
+            connection.abort()
+            self._free_slot()
+            raise
+
+    async def close(self) -> None:
+        """See the protocol. A later request gets a connection of its own that is closed after it."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection, _ in idle:
+            connection.abort()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WAIT):
+                for connection, _ in idle:
+                    await connection.lost()
+
+    async def _acquire(self, timeout: float) -> Connection:
+        """An idle connection or a new one. Raises `UpstreamError`, not reached."""
+        if self._slots is None:
+            return self._take_idle() or await self._connect(timeout)
+        deadline = asyncio.get_running_loop().time() + timeout
+        try:
+            async with asyncio.timeout(timeout):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise connect_failed(error, tls=False) from None
+        try:
+            return self._take_idle() or await self._connect(deadline - asyncio.get_running_loop().time())
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def _take_idle(self) -> Connection | None:
+        while self._idle:
+            connection, _ = self._idle.pop()
+            if connection.usable:
+                return connection
+        return None
+
+    async def _connect(self, timeout: float) -> Connection:
+        """Resolve, connect and shake hands, all within `timeout` seconds."""
+        loop = asyncio.get_running_loop()
+        # uvloop knows no happy eyeballs (0.23): it tries one address after the other.
+        delay: dict[str, Any] = {}
+        if isinstance(loop, asyncio.BaseEventLoop):
+            delay["happy_eyeballs_delay"] = ADDRESS_DELAY
+        context = (self._ssl_context or default_context()) if self._tls else None
+        try:
+            async with asyncio.timeout(timeout):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(loop, self._forget),
+                    self._host,
+                    self._port,
+                    ssl=context,
+                    server_hostname=self._host if self._tls else None,
+                    **delay,
+                )
+        except (OSError, UnicodeError) as error:
+            raise connect_failed(error, tls=self._tls) from None
+        return connection
+
+    def _release(self, connection: Connection) -> None:
+        """An answer was closed: keep its connection if another request may follow, else abort it."""
+        self._free_slot()
+        if self._closed or len(self._idle) >= self._max_idle or not connection.reusable:
+            connection.abort()
+            return
+        loop = asyncio.get_running_loop()
+        self._idle.append((connection, loop.time()))
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(self._idle_timeout, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has been idle for too long; come back when the next is due."""
+        loop = asyncio.get_running_loop()
+        self._sweeper = None
+        now = loop.time()
+        due = [connection for connection, since in self._idle if since + self._idle_timeout <= now]
+        del self._idle[: len(due)]
+        for connection in due:
+            connection.abort()
+        if self._idle:
+            self._sweeper = loop.call_at(self._idle[0][1] + self._idle_timeout, self._sweep)
+
+    def _forget(self, connection: Connection) -> None:
+        """A connection was closed, by either side."""
+        self._idle = [entry for entry in self._idle if entry[0] is not connection]
+
+    def _free_slot(self) -> None:
+        if self._slots is not None:
+            self._slots.release()

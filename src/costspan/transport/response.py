@@ -1,0 +1,97 @@
+"""An answer whose headers have come, over a pooled connection. Implements `costspan.wire.http.Response`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costspan.transport import errors
+from costspan.transport.decode import Decoder
+from costspan.transport.parser import read_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aiohttp.http_parser import RawResponseMessage
+    from aiohttp.streams import StreamReader
+
+    from costspan.transport.connection import Connection
+
+_CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
+
+
+class PooledResponse:
+    """One answer. `release` is called once with the connection, when the answer is closed."""
+
+    __slots__ = ("_connection", "_decoder", "_payload", "_release", "_unreadable", "headers", "status")
+
+    def __init__(
+        self, connection: Connection, message: RawResponseMessage, release: Callable[[Connection], None]
+    ) -> None:
+        """Raises `upstream_protocol_error` for headers that are not valid."""
+        headers = read_headers(message)
+        self._decoder: Decoder | None = None
+        self._unreadable = False
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding not in {"identity", ""}:
+            self._unreadable = coding not in _CODINGS
+            if not self._unreadable:  # whoever copies the headers copies the decoded body with them
+                self._decoder = Decoder(_CODINGS[coding])
+                headers.pop("content-encoding")
+                headers.pop("content-length", None)
+        self.status: int = message.code
+        self.headers: Mapping[str, str] = headers
+        self._connection: Connection | None = connection
+        self._payload: StreamReader | None = connection.payload
+        self._release = release
+
+    async def chunk(self, idle_timeout: float) -> bytes:
+        """See the protocol. A body in gzip or deflate is decoded; in any other coding it is a protocol error."""
+        decoder = self._decoder
+        if decoder is None:
+            data = await self._bytes(idle_timeout)
+            if data and self._unreadable:
+                raise errors.protocol_error("content coding that was not asked for")
+            return data
+        while not (data := decoder.take()):
+            raw = await self._bytes(idle_timeout)
+            if not raw:
+                decoder.finish()
+                return b""
+            decoder.feed(raw)
+        return data
+
+    async def read(self, limit: int, idle_timeout: float) -> bytes:
+        """See the protocol."""
+        length = self.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > limit:
+            raise errors.too_large(limit)
+        pieces: list[bytes] = []
+        total = 0
+        while data := await self.chunk(idle_timeout):
+            total += len(data)
+            if total > limit:
+                raise errors.too_large(limit)
+            pieces.append(data)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """See the protocol. A second call does nothing."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._release(connection)
+
+    async def _bytes(self, idle_timeout: float) -> bytes:
+        """What has come of the body, as it came; waits when that is nothing."""
+        connection, payload = self._connection, self._payload
+        if connection is None or payload is None:
+            raise RuntimeError("the response is closed")
+        while not (data := payload.read_nowait()):
+            if payload.is_eof():
+                return b""
+            if connection.error is not None:
+                raise connection.error
+            try:
+                await connection.wait(idle_timeout)
+            except TimeoutError:
+                raise errors.idle_timeout() from None
+        return data
