@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from costspan.dialects import anthropic_messages
+from costspan.dialects import anthropic_messages, openai_chat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         anthropic_messages.NAME: anthropic_messages,
+        openai_chat.NAME: openai_chat,
     }
 )
 """By the name that the configuration and the ledger use."""

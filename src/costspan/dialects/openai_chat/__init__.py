@@ -6,21 +6,30 @@ from typing import TYPE_CHECKING
 
 from costspan.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
 from costspan.dialects.openai_chat.peek import peek
+from costspan.dialects.openai_chat.read_request import decode_request
+from costspan.dialects.openai_chat.reply import decode_reply, encode_reply
 from costspan.dialects.openai_chat.stream import MARKERS, Decoder
+from costspan.dialects.openai_chat.stream_encoder import Encoder
 from costspan.dialects.openai_chat.usage import read_usage
 from costspan.dialects.openai_chat.vocabulary import NAME
+from costspan.dialects.openai_chat.write_request import encode_request
 from costspan.dialects.types import PLAIN
 
 if TYPE_CHECKING:
-    from costspan.dialects.types import Profile, StreamDecoder
+    from costspan.dialects.types import Profile, StreamDecoder, StreamEncoder, StreamOptions
 
 __all__ = [
     "MARKERS",
     "NAME",
     "decode_error",
+    "decode_reply",
+    "decode_request",
     "encode_error",
+    "encode_reply",
+    "encode_request",
     "encode_stream_error",
     "new_decoder",
+    "new_encoder",
     "peek",
     "read_usage",
 ]
@@ -29,3 +38,8 @@ __all__ = [
 def new_decoder(profile: Profile = PLAIN) -> StreamDecoder:
     """A decoder for one upstream stream."""
     return Decoder(profile)
+
+
+def new_encoder(options: StreamOptions) -> StreamEncoder:
+    """An encoder for one client stream."""
+    return Encoder(options)

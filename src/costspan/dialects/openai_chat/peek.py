@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
+from costspan.dialects.openai_chat import fields
 from costspan.dialects.openai_chat.vocabulary import ROLES
 from costspan.dialects.types import Peek
 from costspan.errors import ClientError
@@ -12,8 +12,6 @@ from costspan.wire import json
 
 MAX_MODEL_CHARS: Final = 256
 MAX_MESSAGES: Final = 100_000
-MAX_OUTPUT_TOKENS: Final = 2**31 - 1
-MAX_CHOICES: Final = 128
 
 # Fields that other gateways read a destination or a credential from. Here both come from the configuration alone.
 FORBIDDEN: Final = frozenset({"api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers"})
@@ -28,22 +26,20 @@ def peek(body: json.Object) -> Peek:
         raise ClientError(f"'{name}' is not accepted: it is set by the gateway", code="forbidden_parameter", param=name)
     model = check_model(body)
     chars, media = _messages(body.get("messages"))
-    stream = _flag(body, "stream")
-    temperature = body.get("temperature")
-    if temperature is not None and not _is_finite(temperature):
-        raise ClientError("'temperature' must be a number", code="invalid_value", param="temperature")
+    stream = bool(fields.flag(body, "stream"))
+    fields.number(body, "temperature")
     tools = _tools(body)
     response_format = body.get("response_format")
     return Peek(
         model=model,
         stream=stream,
-        max_output_tokens=_output_limit(body),
+        max_output_tokens=fields.output_limit(body),
         prompt_chars=chars + (len(json.dumps(tools)) if tools else 0),
         media=media,
         wants_usage=_wants_usage(body) if stream else True,
         tools=bool(tools),
         json_schema=isinstance(response_format, dict) and response_format.get("type") == "json_schema",
-        n=_integer(body, "n", MAX_CHOICES) or 1,
+        n=fields.integer(body, "n", 1, fields.MAX_CHOICES) or 1,
     )
 
 
@@ -112,32 +108,6 @@ def _bad_messages(message: str, param: str) -> ClientError:
     return ClientError(message, code="invalid_messages", param=param)
 
 
-def _flag(body: json.Object, name: str) -> bool:
-    value = body.get(name)
-    if value is None or type(value) is bool:
-        return bool(value)
-    raise ClientError(f"'{name}' must be true or false", code="invalid_type", param=name)
-
-
-def _integer(body: json.Object, name: str, highest: int) -> int | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if type(value) is int and 1 <= value <= highest:
-        return value
-    raise ClientError(f"'{name}' must be an integer from 1 to {highest}", code="invalid_value", param=name)
-
-
-def _output_limit(body: json.Object) -> int | None:
-    older = _integer(body, "max_tokens", MAX_OUTPUT_TOKENS)
-    newer = _integer(body, "max_completion_tokens", MAX_OUTPUT_TOKENS)
-    return older if newer is None else newer
-
-
-def _is_finite(value: object) -> bool:
-    return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type] # - the types just checked
-
-
 def _tools(body: json.Object) -> list[Any]:
     tools = body.get("tools") or body.get("functions")
     if tools is None or type(tools) is list:
@@ -150,9 +120,5 @@ def _tools(body: json.Object) -> list[Any]:
 
 
 def _wants_usage(body: json.Object) -> bool:
-    options = body.get("stream_options")
-    if options is None:
-        return False
-    if type(options) is not dict:
-        raise ClientError("'stream_options' must be an object", code="invalid_type", param="stream_options")
-    return options.get("include_usage") is True
+    options = fields.mapping(body, "stream_options")
+    return options is not None and options.get("include_usage") is True

@@ -8,8 +8,8 @@ An item of `reasoning.encrypted` whose `id` is that of a tool call belongs to th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from costspan.dialects.openai_chat.vocabulary import NAME, REASONING_FORMATS
 from costspan.errors import Malformed
@@ -56,25 +56,28 @@ def _detail(item: Any) -> Detail | None:  # noqa: ANN401 - JSON
     index = number if type(number) is int else None
     name = id_ if isinstance(id_, str) else None
     match item:
-        case {"type": "reasoning.text"}:
-            return Detail(_text(item.get("text")), opaque=_opaque(item, "signature"), index=index, id=name)
+        case {"type": "reasoning.text" | "reasoning.encrypted"}:
+            return Detail(_text(item.get("text")), opaque=_opaque(item), index=index, id=name)
         case {"type": "reasoning.summary"}:
-            return Detail(_text(item.get("summary")), summary=True, index=index, id=name)
-        case {"type": "reasoning.encrypted"}:
-            return Detail(opaque=_opaque(item, "encrypted"), index=index, id=name)
+            return Detail(_text(item.get("summary")), summary=True, opaque=_opaque(item), index=index, id=name)
         case _:
             return None
 
 
-def _opaque(item: json.Object, kind: Literal["signature", "encrypted"]) -> Opaque | None:
-    """Wrapped by us for another dialect, or this dialect's own: then the whole item is kept, but for its text."""
-    slot = item.get("signature" if kind == "signature" else "data")
-    if not isinstance(slot, str) or not slot:
+def _opaque(item: json.Object) -> Opaque | None:
+    """Wrapped by us for another dialect, or this dialect's own: then the whole item is kept, but for its text.
+
+    The slot is looked for in every type: the official SDK's accumulator adds up items of one index, whatever their
+    types.
+    """
+    signature, data = _text(item.get("signature")), _text(item.get("data"))
+    if not signature and not data:
         return None
-    foreign = opaque.unwrap(slot)
+    foreign = opaque.unwrap(signature or data)
     if foreign is not None:
         return foreign
-    return Opaque(NAME, kind, json.text({name: value for name, value in item.items() if name != "text"}))
+    sealed = {name: value for name, value in item.items() if name not in {"text", "summary"}}
+    return Opaque(NAME, "signature" if signature else "encrypted", json.text(sealed))
 
 
 def thinking_part(part: json.Object) -> Iterator[Detail]:
@@ -89,12 +92,11 @@ def thinking_part(part: json.Object) -> Iterator[Detail]:
 
 
 def blocks(found: Iterable[Detail]) -> Iterator[Reasoning]:
-    """Whole reasoning blocks; text and opaque part of one number are one block."""
+    """Whole reasoning blocks. Items of one number add up: clients send back a stream's deltas as they came."""
     pending: Detail | None = None
     for detail in found:
-        if pending is not None and pending.opaque is None and not detail.text and pending.index == detail.index:
-            yield Reasoning(pending.text, pending.summary, detail.opaque)
-            pending = None
+        if pending is not None and _continues(pending, detail):
+            pending = replace(pending, text=pending.text + detail.text, opaque=detail.opaque)
             continue
         if pending is not None:
             yield Reasoning(pending.text, pending.summary, pending.opaque)
@@ -103,13 +105,20 @@ def blocks(found: Iterable[Detail]) -> Iterator[Reasoning]:
         yield Reasoning(pending.text, pending.summary, pending.opaque)
 
 
+def _continues(before: Detail, detail: Detail) -> bool:
+    if before.opaque is not None or before.index != detail.index:
+        return False
+    return not detail.text or (before.summary == detail.summary and detail.index is not None)
+
+
 def items(reasoning: Reasoning, index: int) -> list[json.Object]:
     """A block as items of `reasoning_details`."""
     shown: list[json.Object] = []
     sealed = None if reasoning.opaque is None else sealed_item(reasoning.opaque, index)
     if reasoning.text:
-        if sealed is not None and sealed["type"] == _TEXT and not reasoning.summary:
-            return [sealed | {"text": reasoning.text}]
+        slot = {_TEXT: "text", _SUMMARY: "summary"}.get("" if sealed is None else sealed["type"])
+        if sealed is not None and slot is not None:
+            return [sealed | {slot: reasoning.text}]
         shown.append(text_item(reasoning.text, index, summary=reasoning.summary))
     if sealed is not None:
         shown.append(sealed)
@@ -118,9 +127,11 @@ def items(reasoning: Reasoning, index: int) -> list[json.Object]:
 
 def text_item(text: str, index: int, *, summary: bool) -> json.Object:
     """An item that holds plain text."""
-    if summary:
-        return {"type": _SUMMARY, "summary": text, "format": "unknown", "index": index}
-    return {"type": _TEXT, "text": text, "format": "unknown", "index": index}
+    return (
+        {"type": _SUMMARY, "summary": text, "index": index}
+        if summary
+        else {"type": _TEXT, "text": text, "index": index}
+    )
 
 
 def sealed_item(sealed: Opaque, index: int, id_: str | None = None) -> json.Object:
@@ -144,7 +155,7 @@ def _native(sealed: Opaque) -> json.Object | None:
         item = json.loads_object(sealed.data)
     except Malformed:
         return None
-    return item if item.get("type") in {_TEXT, _ENCRYPTED} else None
+    return item if item.get("type") in {_TEXT, _SUMMARY, _ENCRYPTED} else None
 
 
 def citations(annotations: Any) -> Iterator[Citation]:  # noqa: ANN401 - JSON

@@ -16,7 +16,7 @@ from costspan.ir.request import Effort
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAME: Final = "openai-chat"
+NAME = "openai-chat"
 
 ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 INSTRUCTION_ROLES: Final = frozenset({"system", "developer"})

@@ -1,0 +1,146 @@
+"""Chat completion streams for a client: canonical events to chunks that the official SDK's helpers accept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from costspan.dialects.openai_chat import reasoning
+from costspan.dialects.openai_chat.usage import write_usage
+from costspan.dialects.openai_chat.vocabulary import ENCODED_FINISH, SERVICE_TIERS
+from costspan.ir import events
+from costspan.wire import json, sse
+
+if TYPE_CHECKING:
+    from costspan.dialects.types import StreamOptions
+    from costspan.ir.usage import Usage
+
+_DONE: Final = b"data: [DONE]\n\n"
+
+
+class _Choice:
+    """What has to be remembered of one choice."""
+
+    __slots__ = ("calls", "ids", "kinds", "lengths", "offset")
+
+    def __init__(self) -> None:
+        self.kinds: dict[int, events.BlockStarted] = {}
+        self.calls: dict[int, int] = {}
+        """Dense tool index by block index."""
+        self.lengths: dict[int, tuple[int, int]] = {}
+        """Where a text block starts in the answer's text, and its length so far; by block index."""
+        self.offset = 0
+
+
+class Encoder:
+    """One per client stream. Blocks may interleave; tool calls get a dense index of their own."""
+
+    def __init__(self, options: StreamOptions) -> None:
+        self._options = options
+        self._model = options.model
+        self._usage: Usage | None = None
+        self._choices: dict[int, _Choice] = {}
+        self._begun: set[int] = set()
+        """Choices whose role has been said."""
+        self._head = b""
+
+    def feed(self, event: events.Event) -> bytes:
+        """Encode one event; empty where there is nothing to say (yet)."""
+        match event:  # most frequent first
+            case events.TextDelta():
+                return self._text(event)
+            case events.ReasoningDelta():
+                return self._reasoning(event)
+            case events.ArgumentsDelta(index=index, json=arguments, choice=number):
+                tool = self._choice(number).calls.get(index, 0)
+                return self._delta(number, {"tool_calls": [{"index": tool, "function": {"arguments": arguments}}]})
+            case events.BlockStarted():
+                return self._block(event)
+            case events.Started(model=model):
+                self._model = self._model or model
+                return self._delta(0, {"content": None})
+            case events.UsageReported(usage=usage):
+                self._usage = usage
+                return b""
+            case events.Finished(reason=reason, choice=number):
+                return self._delta(number, {}, finish=ENCODED_FINISH[reason])
+            case _:
+                return self._rare(event)
+
+    def close(self) -> bytes:
+        """The usage chunk where the client asked for it, and the terminator."""
+        if not self._options.include_usage or self._usage is None:
+            return _DONE
+        tier = self._usage.service_tier
+        served = {"service_tier": tier} if tier in SERVICE_TIERS else {}
+        return self._write([], {"usage": write_usage(self._usage)} | served) + _DONE
+
+    def _rare(self, event: events.Event) -> bytes:
+        match event:
+            case events.OpaqueDelta(index=index, opaque=opaque, choice=number):
+                call = self._choice(number).kinds.get(index)
+                id_ = call.id if call is not None and call.kind == "tool_call" else None
+                return self._delta(number, {"reasoning_details": [reasoning.sealed_item(opaque, index, id_)]})
+            case events.CitationAdded():
+                return self._citation(event)
+            case events.LogprobsAdded(logprobs=logprobs, choice=number):
+                return self._delta(number, {}, logprobs=logprobs)
+            case _:  # ends of blocks have no word here; Failed is the caller's to write, and `close` ends the stream
+                return b""
+
+    def _text(self, event: events.TextDelta) -> bytes:
+        choice = self._choice(event.choice)
+        block = choice.kinds.get(event.index)
+        if block is not None and block.kind == "refusal":
+            return self._delta(event.choice, {"refusal": event.text})
+        start, length = choice.lengths.get(event.index, (choice.offset, 0))
+        choice.lengths[event.index] = (start, length + len(event.text))
+        choice.offset += len(event.text)
+        return self._delta(event.choice, {"content": event.text})
+
+    def _reasoning(self, event: events.ReasoningDelta) -> bytes:
+        """The text under both names that clients look for, and as the item to send back."""
+        block = self._choice(event.choice).kinds.get(event.index)
+        item = reasoning.text_item(event.text, event.index, summary=block is not None and block.summary)
+        delta: json.Object = {
+            "reasoning": event.text,
+            "reasoning_content": event.text,
+            "reasoning_details": [item],
+        }
+        return self._delta(event.choice, delta)
+
+    def _block(self, event: events.BlockStarted) -> bytes:
+        choice = self._choice(event.choice)
+        choice.kinds[event.index] = event
+        if event.kind != "tool_call":
+            return b""
+        tool = choice.calls[event.index] = len(choice.calls)
+        call = {"index": tool, "id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}
+        return self._delta(event.choice, {"tool_calls": [call]})
+
+    def _citation(self, event: events.CitationAdded) -> bytes:
+        start, length = self._choice(event.choice).lengths.get(event.index, (0, 0))
+        annotation = reasoning.annotation(event.citation, start, length)
+        return b"" if annotation is None else self._delta(event.choice, {"annotations": [annotation]})
+
+    def _choice(self, number: int) -> _Choice:
+        choice = self._choices.get(number)
+        if choice is None:
+            choice = self._choices[number] = _Choice()
+        return choice
+
+    def _delta(self, number: int, delta: json.Object, *, finish: str | None = None, logprobs: object = None) -> bytes:
+        if number not in self._begun:
+            self._begun.add(number)
+            delta = {"role": "assistant"} | delta
+        return self._write([{"index": number, "delta": delta, "logprobs": logprobs, "finish_reason": finish}], {})
+
+    def _write(self, choices: list[json.Object], more: json.Object) -> bytes:
+        if not self._head:  # the same in every chunk, so written once
+            head = {
+                "id": self._options.exchange_id,
+                "object": "chat.completion.chunk",
+                "created": self._options.created,
+                "model": self._model,
+            }
+            self._head = json.dumps(head)[:-1] + b","
+        return sse.write(self._head + json.dumps({"choices": choices} | more)[1:])
