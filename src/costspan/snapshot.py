@@ -1,1 +1,277 @@
-"""One immutable, validated configuration, resolved to objects."""
+"""One immutable, validated configuration, resolved to objects.
+
+`config` knows names; here they become accounts, routes and prices, and what only shows when all parts are seen together
+is checked, with the same line-numbered errors. A request reads the current snapshot once and keeps it to its end.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from costspan.config.prices import RATES, UNIT_OF
+from costspan.errors import ConfigError
+from costspan.pricing.book import PriceBook
+from costspan.pricing.rates import Hours, Row, ServiceTier, Tier, rates_of
+from costspan.providers.account import Account, Address
+from costspan.providers.hosts import KINDS, PLANNED
+from costspan.routing.plan import Leaf, Nested, Policy, Route, Table, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import date
+
+    from costspan.config import schema
+    from costspan.config.load import Loaded
+    from costspan.config.prices import PriceRow, Rates
+    from costspan.config.providers import Provider
+    from costspan.config.providers import Timeouts as ConfiguredTimeouts
+    from costspan.config.routes import Route as ConfiguredRoute
+    from costspan.errors import Problem
+    from costspan.pricing.catalog import Catalog
+    from costspan.providers.hosts import Kind
+
+_PORTS = {"http": 80, "https": 443}
+_STRATEGIES = frozenset({"fallback", "weighted"})
+_WORD_OF = {unit: word for word, unit in reversed(tuple(UNIT_OF.items()))}
+"""A unit's own name may stand for the word that buys one of it, which comes first of its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKey:
+    """What a client may present. `digest` is the SHA-256 of the key; empty `routes` allow all."""
+
+    name: str
+    digest: bytes
+    attributes: Mapping[str, str]
+    routes: tuple[str, ...]
+    expires: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Where attributes of a request come from."""
+
+    attributes: frozenset[str]
+    headers: Mapping[str, str]
+    baggage: bool
+    defaults: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a request needs to know of the configuration."""
+
+    generation: int
+    digest: str
+    table: Table
+    accounts: Mapping[str, Account]
+    models: Mapping[str, tuple[str, ...]]
+    """By provider: the model ids that its entry names."""
+    book: PriceBook
+    reject_unpriced: bool
+    keys: tuple[ClientKey, ...]
+    attribution: Attribution
+    server: schema.Server
+    admin_token: str | None
+    warnings: tuple[str, ...]
+
+
+def build(loaded: Loaded, *, generation: int, catalog: Catalog | None) -> Snapshot:
+    """Resolve a loaded file. Raises `ConfigError` with every problem found."""
+    builder = _Builder(loaded)
+    accounts = builder.accounts()
+    table = builder.table(accounts)
+    book = builder.book(catalog if loaded.config.prices.catalog != "none" else None)
+    if builder.problems:
+        raise ConfigError(tuple(builder.problems))
+    config = loaded.config
+    return Snapshot(
+        generation=generation,
+        digest=loaded.digest,
+        table=table,
+        accounts=MappingProxyType(accounts),
+        models=MappingProxyType({name: provider.models for name, provider in config.providers.items()}),
+        book=book,
+        reject_unpriced=config.prices.on_unpriced == "reject",
+        keys=tuple(_client_keys(config)),
+        attribution=_attribution(config),
+        server=config.server,
+        admin_token=config.admin.token.reveal() if config.admin.token else None,
+        warnings=(*loaded.warnings, *builder.warnings),
+    )
+
+
+class _Builder:
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self._config = loaded.config
+        self.problems: list[Problem] = []
+        self.warnings: list[str] = []
+
+    def accounts(self) -> dict[str, Account]:
+        """Every provider of a kind that this version serves."""
+        resolved = ((name, self._account(name, p)) for name, p in self._config.providers.items())
+        return {name: account for name, account in resolved if account is not None}
+
+    def _account(self, name: str, provider: Provider) -> Account | None:
+        path = ("providers", name)
+        kind = KINDS.get(provider.kind or name)
+        if kind is None:
+            self._no_kind(name, provider)
+            return None
+        address = self._address(path, provider, kind)
+        keys = (provider.api_key,) if provider.api_key is not None else provider.api_keys
+        if not keys and kind.key_variable is not None and provider.base_url is None:
+            self._problem(path, f"needs api_key, for instance ${{{kind.key_variable}}}")
+        dialects = provider.dialects or kind.dialects
+        for index, dialect in enumerate(dialects):
+            if dialect not in ("openai-chat", "anthropic-messages"):
+                self._problem((*path, "dialects", index), "not a dialect that this version speaks to providers")
+        stops = provider.abort_stops_billing
+        return Account(
+            name=name,
+            kind=kind,
+            address=address,
+            keys=tuple(keys),
+            headers=tuple(provider.headers.items()),
+            discount=provider.discount,
+            price_as=provider.price_as,
+            dialects=dialects,
+            abort_stops_billing=kind.abort_stops_billing if stops is None else stops,
+            propagate_trace=provider.propagate_trace,
+            max_concurrency=provider.max_concurrency,
+        )
+
+    def _no_kind(self, name: str, provider: Provider) -> None:
+        kind = provider.kind or name
+        path = ("providers", name, "kind") if provider.kind else ("providers", name)
+        if kind in PLANNED:
+            self.warnings.append(
+                f"providers.{name}: kind {kind} is not served by this version yet; its targets are left out"
+            )
+            return
+        if provider.kind is None:
+            self._problem(path, f"{name} is no well-known provider: say its kind, such as openai-compatible")
+            return
+        near = difflib.get_close_matches(kind, KINDS, n=1)
+        self._problem(path, "unknown kind" + (f", did you mean {near[0]}?" if near else f"; known: {', '.join(KINDS)}"))
+
+    def _address(self, path: tuple[str, ...], provider: Provider, kind: Kind) -> Address:
+        url = provider.base_url or kind.base_url
+        if url is None:
+            if kind.name != "mock":
+                self._problem(path, f"kind {kind.name} needs base_url")
+            return Address("mock", "mock", 0, "/v1")
+        parts = urlsplit(url)
+        base_path = parts.path.rstrip("/")
+        if kind.name == "anthropic" and not base_path:
+            base_path = "/v1"  # Anthropic's own SDK is given the URL without it
+        return Address(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], base_path)
+
+    def table(self, accounts: Mapping[str, Account]) -> Table:
+        """Routes, with targets of providers that cannot be used left out (and said)."""
+        config = self._config
+        defaults = _policy(None, config)
+        routes = {name: self._route(name, route, accounts) for name, route in config.routes.items()}
+        return Table(
+            routes=MappingProxyType(routes),
+            providers=frozenset(accounts),
+            direct_targets=config.direct_targets,
+            default_route=config.default_route,
+            defaults=defaults,
+        )
+
+    def _route(self, name: str, route: ConfiguredRoute, accounts: Mapping[str, Account]) -> Route:
+        if route.strategy not in _STRATEGIES:
+            self.warnings.append(
+                f"routes.{name}: strategy {route.strategy} is not in this version yet; its targets are asked as written"
+            )
+        members: list[Leaf | Nested] = []
+        for target in route.targets:
+            if target.route is not None:
+                members.append(Nested(target.route, float(target.weight)))
+                continue
+            provider, _, model = (target.target or "").partition("/")
+            if provider in accounts:
+                members.append(Leaf(provider, model, MappingProxyType(target.params), float(target.weight)))
+        return Route(name, route.strategy, tuple(members), _policy(route, self._config))
+
+    def book(self, catalog: Catalog | None) -> PriceBook:
+        """The price table, in the order of the file."""
+        rows = []
+        for index, row in enumerate(self._config.prices.table):
+            try:
+                rows.append(_row(row))
+            except ValueError as error:
+                self._problem(("prices", "table", index), str(error))
+        return PriceBook(rows, catalog, self._loaded.digest[:12])
+
+    def _problem(self, path: tuple[str | int, ...], reason: str) -> None:
+        self.problems.append(self._loaded.problem(path, reason))
+
+
+def _policy(route: ConfiguredRoute | None, config: schema.Config) -> Policy:
+    defaults = config.defaults
+    retries = defaults.retries if route is None or route.retries is None else route.retries
+    fallback_on = defaults.fallback_on if route is None or route.fallback_on is None else route.fallback_on
+    timeouts = _timeouts(defaults.timeouts, route.timeouts if route is not None else None)
+    return Policy(retries, frozenset(fallback_on), timeouts)
+
+
+def _timeouts(below: ConfiguredTimeouts, above: ConfiguredTimeouts | None) -> Timeouts:
+    def phase(name: str) -> float:
+        own = getattr(above, name) if above is not None else None
+        value = own if own is not None else getattr(below, name)
+        return float(value) if value is not None else float(getattr(Timeouts(), name))
+
+    return Timeouts(phase("connect"), phase("first_token"), phase("idle"), phase("total"))
+
+
+def _words(rates: Rates) -> dict[str, Decimal]:
+    return {_WORD_OF.get(word, word): value for word in RATES if (value := getattr(rates, word)) is not None}
+
+
+def _row(row: PriceRow) -> Row:
+    return Row(
+        provider=row.provider,
+        model=row.model,
+        rates=rates_of(_words(row)),
+        source=f"table:{row.source_line}",
+        from_=row.from_,
+        to=row.to,
+        tiers=tuple(Tier(tier.above, rates_of(_words(tier))) for tier in row.tiers),
+        service_tiers={
+            name: ServiceTier(
+                tier.multiplier if tier.multiplier is not None else Decimal(1),
+                rates_of(_words(tier)) if _words(tier) else None,
+            )
+            for name, tier in row.service_tiers.items()
+        },
+        hours=tuple(Hours(*band.minutes, band.multiplier) for band in row.hours),
+    )
+
+
+def _client_keys(config: schema.Config) -> Iterator[ClientKey]:
+    for key in config.keys:
+        yield ClientKey(
+            key.name,
+            bytes.fromhex(key.hash.removeprefix("sha256:")),
+            MappingProxyType(key.attributes),
+            key.routes,
+            key.expires,
+        )
+
+
+def _attribution(config: schema.Config) -> Attribution:
+    attribution = config.attribution
+    return Attribution(
+        frozenset(attribution.attributes),
+        MappingProxyType({header.lower(): name for header, name in attribution.headers.items()}),
+        attribution.baggage,
+        MappingProxyType(attribution.defaults),
+    )

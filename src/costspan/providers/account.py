@@ -45,6 +45,11 @@ class Account:
     propagate_trace: bool
     max_concurrency: int | None
 
+    @property
+    def catalog(self) -> str | None:
+        """Whose prices hold: `free`, the name of a provider in the catalog, or None for none."""
+        return self.kind.catalog if self.price_as in {None, "provider"} else self.price_as
+
     def dialect_for(self, client: str) -> str:
         """The dialect to use towards it: the client's own where it speaks that, else its preferred one."""
         return client if client in self.dialects else self.dialects[0]

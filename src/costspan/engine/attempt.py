@@ -1,0 +1,246 @@
+"""One upstream call, up to the commit point: sent, answered, and its first content seen."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from costspan.dialects.types import StreamOptions
+from costspan.engine.answer import Streamed, Whole
+from costspan.engine.failure import from_body, from_event, from_status, truncated
+from costspan.engine.pipe import Passthrough, Translation
+from costspan.engine.run import Run
+from costspan.errors import Category, Malformed, UpstreamError
+from costspan.providers.account import request_headers
+from costspan.providers.hosts import PATHS
+from costspan.wire import headers as header_rules
+from costspan.wire import json
+from costspan.wire.http import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from costspan.engine.answer import Answer
+    from costspan.engine.call import Call, Clock
+    from costspan.engine.drain import Drains
+    from costspan.engine.identity import Identities
+    from costspan.engine.keys import KeyRing
+    from costspan.engine.observer import Observer
+    from costspan.engine.pipe import Pipe
+    from costspan.engine.ports import Connectors
+    from costspan.engine.prepare import Prepared
+    from costspan.providers.account import Account, Revealable
+    from costspan.routing.plan import Step
+    from costspan.wire.http import Response
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+MAX_HELD_BYTES = 1024 * 1024
+"""Lifecycle events held back before the first content; more than this is no lifecycle."""
+
+
+class Attempts:
+    """Opens attempts. One for the process."""
+
+    def __init__(
+        self,
+        connectors: Connectors,
+        observer: Observer,
+        clock: Clock,
+        identities: Identities,
+        *,
+        keys: KeyRing,
+        drains: Drains,
+    ) -> None:
+        self._connectors = connectors
+        self._observer = observer
+        self._clock = clock
+        self._identities = identities
+        self._keys = keys
+        self._drains = drains
+        self.now = clock.monotonic
+
+    async def open(self, call: Call, step: Step, account: Account, prepared: Prepared) -> Answer:
+        """Ask one target. Returns once the answer is committed; raises `UpstreamError`, its record already written."""
+        run = Run(
+            call,
+            step,
+            account,
+            prepared,
+            attempt_id=self._identities.attempt_id(),
+            span_id=self._identities.span_id(),
+            clock=self._clock,
+            observer=self._observer,
+        )
+        key = self._keys.choose(account, self.now())
+        response: Response | None = None
+        try:
+            response = await self._send(run, key)
+            if call.peek.stream:
+                return await self._open_stream(run, response)
+            return await self._read_whole(run, response)
+        except UpstreamError as error:
+            self._note(run, key, error)
+            if response is not None:
+                response.close()
+            run.end("failed", error)
+            raise
+        except asyncio.CancelledError:
+            self._leave(run, response)
+            raise
+        except BaseException:  # a fault of ours: the record is written all the same
+            if response is not None:
+                response.close()
+            run.end("failed")
+            raise
+
+    def _leave(self, run: Run, response: Response | None) -> None:
+        """The client left before its answer began."""
+        if run.attempt is not None or run.adopted:
+            return
+        if response is not None:
+            if not run.account.abort_stops_billing and self._drains.adopt(run, response):
+                return
+            response.close()
+        run.end("cancelled")
+
+    def _note(self, run: Run, key: Revealable | None, error: UpstreamError) -> None:
+        run.call.tried.append({"target": run.step.label, "status": error.status, "error_type": error.kind})
+        if key is None:
+            return
+        if error.category is Category.RATE_LIMIT:
+            self._keys.cool(run.account, key, self.now(), error.retry_after)
+        elif error.category is Category.AUTH:
+            self._keys.refuse(run.account, key)
+
+    async def _send(self, run: Run, key: Revealable | None) -> Response:
+        account, prepared = run.account, run.prepared
+        secret = key.reveal() if key is not None else None
+        outgoing = Outgoing(
+            "POST",
+            account.address.base_path + PATHS[prepared.dialect.NAME],
+            request_headers(account, secret, self._trace(run)),
+            prepared.body,
+        )
+        timeouts = run.step.policy.timeouts
+        left = max(run.call.deadline - self.now(), 0.0)
+        asked = self._connectors.of(account).request(
+            outgoing,
+            connect_timeout=min(timeouts.connect, left),
+            headers_timeout=min(timeouts.first_token, left) if run.call.peek.stream else left,
+        )
+        response = await (asked if account.abort_stops_billing else self._outlive(run, asked))
+        run.http_status = response.status
+        run.upstream_id = header_rules.upstream_id(response.headers)
+        if not 200 <= response.status < 300:  # noqa: PLR2004 - success
+            raise await self._refused(run, response)
+        return response
+
+    async def _outlive(self, run: Run, asked: Coroutine[None, None, Response]) -> Response:
+        """Await the answer so that it goes on when the client leaves: closing would not stop the bill."""
+        task = asyncio.get_running_loop().create_task(asked)  # awaited here, or by the drain that adopts it
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            run.adopted = not task.done() and self._drains.adopt(run, task)
+            if not run.adopted:
+                task.cancel()
+            raise
+
+    @staticmethod
+    def _trace(run: Run) -> list[tuple[str, str]]:
+        forwarded = list(run.call.forwarded)
+        if run.account.propagate_trace:
+            origin = run.call.origin
+            flags = "01" if origin.sampled else "00"
+            forwarded.append(("traceparent", f"00-{origin.trace_id}-{run.span_id}-{flags}"))
+        return forwarded
+
+    @staticmethod
+    async def _refused(run: Run, response: Response) -> UpstreamError:
+        """An error status, understood in the provider's dialect."""
+        try:
+            body = await response.read(MAX_ERROR_BYTES, run.step.policy.timeouts.idle)
+        except UpstreamError:
+            body = b""
+        error = from_status(run.prepared.dialect, response.status, response.headers, body, run.account)
+        response.close()
+        return error
+
+    async def _read_whole(self, run: Run, response: Response) -> Whole:
+        raw = await response.read(MAX_REPLY_BYTES, run.step.policy.timeouts.idle)
+        response.close()
+        dialect, profile = run.prepared.dialect, run.account.kind.profile
+        try:
+            body = json.loads_object(raw)
+            if (failure := from_body(dialect, response.status, body, raw, run.account)) is not None:
+                raise failure
+            reply = dialect.decode_reply(body, profile)
+        except Malformed as error:
+            raise UpstreamError(
+                "the provider's answer cannot be read",
+                kind="upstream_protocol_error",
+                category=Category.SERVER_ERROR,
+                status=response.status,
+            ) from error
+        run.usage = reply.usage
+        run.model_served = reply.model or None
+        run.upstream_id = run.upstream_id or reply.id or None
+        run.finish_reasons = tuple(dict.fromkeys(c.native or c.finish or "" for c in reply.choices if c.finish))
+        run.content()
+        if run.prepared.translated(run.call.dialect):
+            raw = run.call.dialect.encode_reply(reply, self._options(run))
+        return Whole(run, response.status, header_rules.to_client(response.headers), raw)
+
+    async def _open_stream(self, run: Run, response: Response) -> Streamed:
+        kind = response.headers.get("content-type", "text/event-stream")
+        if not kind.startswith("text/event-stream"):
+            raise UpstreamError(
+                "the provider did not answer with an event stream",
+                kind="upstream_bad_content_type",
+                category=Category.SERVER_ERROR,
+                status=response.status,
+            )
+        pipe = run.pipe = self._pipe(run)
+        held = await self._first_content(run, response, pipe)
+        run.content()
+        return Streamed(run, response, pipe, held, self._clock)
+
+    def _pipe(self, run: Run) -> Pipe:
+        dialect, profile = run.prepared.dialect, run.account.kind.profile
+        if run.prepared.translated(run.call.dialect):
+            return Translation(dialect.new_decoder(profile), run.call.dialect.new_encoder(self._options(run)))
+        return Passthrough(lambda: dialect.new_decoder(profile), dialect.MARKERS, strip_usage=run.prepared.added_usage)
+
+    def _options(self, run: Run) -> StreamOptions:
+        return StreamOptions(
+            exchange_id=run.call.origin.exchange_id,
+            model=run.step.model,
+            created=self._clock.wall_ns() // 1_000_000_000,
+            include_usage=run.call.peek.wants_usage,
+            prompt_tokens=run.prompt_tokens,
+        )
+
+    async def _first_content(self, run: Run, response: Response, pipe: Pipe) -> bytes:
+        """Hold back what comes before the first content, so that another target can still answer."""
+        timeouts = run.step.policy.timeouts
+        end = self.now() + timeouts.first_token - run.elapsed
+        held = b""
+        try:
+            while not pipe.committed and not pipe.decoder.ended:
+                left = min(end, run.call.deadline) - self.now()
+                data = await response.chunk(max(min(left, timeouts.idle), 0.001))
+                held += pipe.feed(data) if data else pipe.finish()
+                if pipe.failed is not None:
+                    raise from_event(pipe.failed, run.account, response.status)
+                if not data:
+                    break
+                if len(held) > MAX_HELD_BYTES:
+                    break
+        except Malformed as error:
+            raise truncated(response.status) from error
+        except UpstreamError as error:
+            if error.kind == "idle_timeout":
+                error.kind = "first_token_timeout"
+            raise
+        return held

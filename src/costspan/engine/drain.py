@@ -1,0 +1,77 @@
+"""Answers whose client has left.
+
+A provider that stops billing when the connection closes is cut off at once. Any other goes on generating and billing:
+its answer is read to the end in the background, within bounds, to learn the true usage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from costspan.errors import CostspanError
+from costspan.wire import json
+
+if TYPE_CHECKING:
+    from costspan.engine.run import Run
+    from costspan.wire.http import Response
+
+MAX_SECONDS = 60.0
+MAX_AT_ONCE = 64
+MAX_BYTES = 64 * 1024 * 1024
+
+
+class Drains:
+    """Reads abandoned answers to their end. One for the process."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def adopt(self, run: Run, response: Awaitable[Response] | Response) -> bool:
+        """Take over an answer, or refuse when too many are being read already."""
+        if len(self._tasks) >= MAX_AT_ONCE:
+            return False
+        run.call.pending += 1
+        coroutine = self._read(run, response)
+        task = asyncio.get_running_loop().create_task(coroutine)  # kept in the set below and awaited by close
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def close(self, seconds: float) -> None:
+        """Wait for what is being read, at most so long; the rest ends with an estimate."""
+        tasks = set(self._tasks)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    @staticmethod
+    async def _read(run: Run, pending: Awaitable[Response] | Response) -> None:
+        response: Response | None = None
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                response = await pending if isinstance(pending, Awaitable) else pending
+                await _learn(run, response)
+        except (CostspanError, TimeoutError):
+            pass  # what was learnt until then decides; the rest is an estimate
+        finally:
+            if response is not None:
+                response.close()
+            run.end("cancelled")
+            run.call.settle()
+
+
+async def _learn(run: Run, response: Response) -> None:
+    idle = run.step.policy.timeouts.idle
+    run.http_status = response.status
+    if run.call.peek.stream:
+        pipe = run.pipe
+        while pipe is not None and not pipe.decoder.ended and (data := await response.chunk(idle)):
+            pipe.feed(data)
+        return
+    body = json.loads_object(await response.read(MAX_BYTES, idle))
+    run.usage = run.prepared.dialect.read_usage(body, run.account.kind.profile)

@@ -1,0 +1,113 @@
+"""Run a plan: ask its targets in order until one answers.
+
+Until `open_answer` returns, nothing has reached the client, so a failed attempt costs it only time. Afterwards there
+is no way back: later failures belong to the relay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from costspan.engine.prepare import prepare
+from costspan.errors import Category, ClientError, CostspanError, Untranslatable, UpstreamError
+from costspan.routing.retry import RetryBudget, delay, may_retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from costspan.engine.answer import Answer
+    from costspan.engine.attempt import Attempts
+    from costspan.engine.call import Call
+    from costspan.engine.prepare import Prepared
+    from costspan.providers.account import Account
+    from costspan.routing.plan import Step
+
+MIN_ATTEMPT_SECONDS = 0.05
+"""With less time than this left before the deadline no attempt is begun."""
+
+
+class Exhausted(CostspanError):
+    """No target answered. `last` is the failure that decides the client's status, None when none could be tried."""
+
+    kind = "exhausted"
+
+    def __init__(self, last: UpstreamError | None, refusal: ClientError | None = None) -> None:
+        super().__init__("no target answered")
+        self.last = last
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A step of the plan that may be tried."""
+
+    step: Step
+    account: Account
+    prepared: Prepared
+
+
+class Executor:
+    """Runs plans. One for the process; the retry budget is shared by all of them."""
+
+    def __init__(self, attempts: Attempts, pick: Callable[[], float]) -> None:
+        self._attempts = attempts
+        self._pick = pick
+        self._budget = RetryBudget()
+
+    async def open_answer(self, call: Call) -> Answer:
+        """Return the first answer that has begun. Raises `Exhausted`, or `ClientError` when no target is eligible."""
+        self._budget.deposit(self._attempts.now())
+        refusal: ClientError | None = None
+        for step in call.matched.steps:
+            account = call.snapshot.accounts[step.provider]
+            try:
+                candidate = Candidate(step, account, prepare(call, step, account))
+            except Untranslatable as error:
+                refusal = refusal or error
+                continue
+            answer = await self._try(call, candidate)
+            if answer is not None:
+                return answer
+        if refusal is not None and not call.failures:
+            raise refusal
+        raise Exhausted(call.failures[-1] if call.failures else None)
+
+    async def _try(self, call: Call, candidate: Candidate) -> Answer | None:
+        """Ask one target, again where that may help. None: the next target is to be asked."""
+        policy = candidate.step.policy
+        tries = 0
+        stale = 0
+        while True:
+            if call.deadline - self._attempts.now() < MIN_ATTEMPT_SECONDS:
+                self._expire(call)
+            try:
+                return await self._attempts.open(call, candidate.step, candidate.account, candidate.prepared)
+            except UpstreamError as error:
+                call.failures.append(error)
+                if error.stale and stale < 1:
+                    stale += 1  # the pool's fault, not the target's: once more on a fresh connection
+                    continue
+                if tries < policy.retries and may_retry(error) and self._budget.withdraw(self._attempts.now()):
+                    await self._wait(call, delay(error, tries, self._pick()))
+                    tries += 1
+                    continue
+                if error.category.value not in policy.fallback_on:
+                    raise Exhausted(error) from None
+                return None
+
+    async def _wait(self, call: Call, seconds: float) -> None:
+        if seconds > 0:
+            await asyncio.sleep(min(seconds, max(call.deadline - self._attempts.now(), 0)))
+
+    @staticmethod
+    def _expire(call: Call) -> None:
+        raise Exhausted(
+            UpstreamError(
+                "the deadline of the exchange has passed",
+                kind="deadline_exceeded",
+                category=Category.TIMEOUT,
+                reached=bool(call.begun),
+            )
+        )

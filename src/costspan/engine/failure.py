@@ -1,0 +1,99 @@
+"""A provider's failure as an `UpstreamError`: understood by its dialect, its text made safe to show."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from costspan.errors import Category, UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from costspan.dialects.types import Dialect
+    from costspan.ir import events
+    from costspan.providers.account import Account
+    from costspan.wire import json
+
+MAX_MESSAGE = 512
+_KEY_SHAPES = re.compile(r"\b(?:sk|gsk|xai|pplx|csk|nvapi|r8|key|AIza|AKIA)[-_]?[A-Za-z0-9_*.\-]{8,}")
+_KINDS = {
+    Category.AUTH: "upstream_auth",
+    Category.RATE_LIMIT: "rate_limit",
+    Category.OVERLOADED: "overloaded",
+    Category.SERVER_ERROR: "upstream_error",
+    Category.TIMEOUT: "upstream_timeout",
+}
+
+
+def safe(message: str, account: Account) -> str:
+    """`message` without control characters and keys, at most 512 characters."""
+    for key in account.keys:
+        message = message.replace(key.reveal(), "***")
+    printable = "".join(c if c.isprintable() else " " for c in message[: 4 * MAX_MESSAGE])
+    return _KEY_SHAPES.sub("***", printable)[:MAX_MESSAGE]
+
+
+def from_status(
+    dialect: Dialect, status: int, headers: Mapping[str, str], body: bytes, account: Account
+) -> UpstreamError:
+    """The error for an answer with an error status. Redirects are never followed."""
+    if 300 <= status < 400:  # noqa: PLR2004 - redirection
+        return UpstreamError(
+            "the provider answered with a redirect, which is never followed",
+            kind="upstream_redirect_blocked",
+            category=Category.SERVER_ERROR,
+            status=status,
+        )
+    report = dialect.decode_error(status, body)
+    return UpstreamError(
+        safe(report.message, account),
+        kind=_KINDS.get(report.category, report.category.value),
+        category=report.category,
+        status=status,
+        code=report.code,
+        param=report.param,
+        retry_after=retry_after(headers),
+    )
+
+
+def from_body(dialect: Dialect, status: int, body: json.Object, raw: bytes, account: Account) -> UpstreamError | None:
+    """The error for an answer whose status says success and whose body says failure; None when it does not."""
+    if not isinstance(body.get("error"), dict) or "choices" in body or "content" in body:
+        return None
+    report = dialect.decode_error(status, raw)
+    category = report.category if report.category is not Category.INVALID_REQUEST else Category.SERVER_ERROR
+    return UpstreamError(
+        safe(report.message, account), kind=_KINDS.get(category, category.value), category=category, status=status
+    )
+
+
+def from_event(failed: events.Failed, account: Account, status: int) -> UpstreamError:
+    """The error for a failure that the provider reported inside a stream."""
+    category = Category(failed.category)
+    return UpstreamError(
+        safe(failed.message, account),
+        kind=_KINDS.get(category, category.value),
+        category=category,
+        status=status,
+        code=failed.code,
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait as the provider asks; None for none, a date (its clock is not ours) or nonsense."""
+    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) / scale
+        except (KeyError, ValueError):
+            continue
+        if 0 <= seconds <= 86_400:  # noqa: PLR2004 - a day
+            return seconds
+    return None
+
+
+def truncated(status: int) -> UpstreamError:
+    """The stream stopped before its terminal event, or cannot be read."""
+    return UpstreamError(
+        "the provider's stream ended early", kind="upstream_truncated", category=Category.SERVER_ERROR, status=status
+    )

@@ -1,0 +1,42 @@
+"""Which of an account's keys to use: keys that were refused or told to wait stand back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from costspan.providers.account import Account, Revealable
+
+LONGEST_COOLDOWN = 300.0
+DEFAULT_COOLDOWN = 5.0
+
+
+class KeyRing:
+    """The keys of all accounts. State is by key value's identity in the account, so it survives a reload."""
+
+    def __init__(self) -> None:
+        self._turn: dict[str, int] = {}
+        self._until: dict[tuple[str, Revealable], float] = {}
+
+    def choose(self, account: Account, now: float) -> Revealable | None:
+        """The next key in turn that is not standing back; when all are, the one that is free first."""
+        if len(account.keys) <= 1:
+            return account.keys[0] if account.keys else None
+        turn = self._turn.get(account.name, -1) + 1
+        self._turn[account.name] = turn
+        count = len(account.keys)
+        order = [account.keys[(turn + i) % count] for i in range(count)]
+        return min(order, key=lambda key: max(self._until.get((account.name, key), 0.0), now))
+
+    def cool(self, account: Account, key: Revealable, now: float, retry_after: float | None) -> None:
+        """A 429 came: this key waits."""
+        wait = min(DEFAULT_COOLDOWN if retry_after is None else max(retry_after, 0.0), LONGEST_COOLDOWN)
+        self._until[account.name, key] = now + wait
+
+    def refuse(self, account: Account, key: Revealable) -> None:
+        """The provider does not accept this key: it is out until its value changes."""
+        self._until[account.name, key] = float("inf")
+
+    def ready(self, account: Account, key: Revealable, now: float) -> bool:
+        """Whether `key` may be used at `now`."""
+        return self._until.get((account.name, key), 0.0) <= now

@@ -1,0 +1,224 @@
+"""What happens to a stream's bytes on their way to the client: passed on untouched, or translated event by event.
+
+Both kinds know when the first content came (the commit point), what usage was reported, whether the provider failed
+inside the stream, and whether the dialect's terminal event came. A stream that stops before that was cut off,
+whatever HTTP says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costspan.errors import Malformed
+from costspan.ir import events
+from costspan.wire import sse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from costspan.dialects.types import StreamDecoder, StreamEncoder
+
+SAMPLE_BYTES = 64 * 1024
+"""How much of a passed stream is kept to estimate its length when it is cut before usage came."""
+
+
+class Passthrough:
+    """Same dialect on both sides: bytes go on as they came; only events with a marker are parsed.
+
+    Before the commit point every event is parsed. A usage chunk that the client did not ask for is taken out.
+    A failed event and what follows it is never passed on.
+    """
+
+    def __init__(
+        self,
+        new_decoder: Callable[[], StreamDecoder],
+        markers: tuple[bytes, ...],
+        *,
+        strip_usage: bool,
+    ) -> None:
+        self.decoder = new_decoder()
+        self.committed = False
+        self.failed: events.Failed | None = None
+        self.finish_reasons: list[str] = []
+        self._new_decoder = new_decoder
+        self._markers = markers
+        self._strip_usage = strip_usage
+        self._tail = b""
+        self._sample: list[bytes] = []
+        self._sampled = 0
+        self._passed = 0
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the client has whole events only, so that a comment may be put in."""
+        return self._strip_usage or not self._tail
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the upstream, give those for the client. Raises `Malformed` on an event over the limit."""
+        if self._over():
+            return b""
+        whole = self._tail + data if self._tail else data
+        end = _boundary(whole)
+        region = whole[:end]
+        self._tail = whole[end:]
+        if len(self._tail) > sse.MAX_EVENT_BYTES:
+            raise Malformed(f"event larger than {sse.MAX_EVENT_BYTES} bytes")
+        self._passed += len(data)
+        if self._sampled < SAMPLE_BYTES:
+            self._sample.append(data)
+            self._sampled += len(data)
+        if self.committed and not any(marker in region for marker in self._markers):
+            return region if self._strip_usage else data
+        kept = self._look(region)
+        if self._strip_usage:
+            return kept
+        # What was passed on of the first event already must not be sent again.
+        return kept[len(whole) - len(data) :] if self._over() else data
+
+    def _over(self) -> bool:
+        """Whether nothing more may pass."""
+        return self.decoder.ended or self.failed is not None
+
+    def _look(self, region: bytes) -> bytes:
+        """Parse the events of `region` and return the bytes of it that may pass."""
+        kept: list[bytes] = []
+        for raw in _blocks(region):
+            if self.committed and not any(marker in raw for marker in self._markers):
+                kept.append(raw)
+                continue
+            event = sse.parse(raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+            if event is None or self._pass(event):
+                kept.append(raw)
+            if self._over():
+                break
+        return b"".join(kept)
+
+    def _pass(self, event: sse.Event) -> bool:
+        decoded = self._decode(event)
+        for one in decoded:
+            if isinstance(one, events.Failed):
+                self.failed = one
+                return False
+            if isinstance(one, events.Finished):
+                self.finish_reasons.append(one.native or one.reason)
+            self.committed = self.committed or events.is_content(one)
+        usage_only = bool(decoded) and all(isinstance(one, events.UsageReported) for one in decoded)
+        return not (self._strip_usage and usage_only)
+
+    def _decode(self, event: sse.Event) -> list[events.Event]:
+        try:
+            return list(self.decoder.feed(event))
+        except Malformed:
+            return []  # the stream belongs to the client: what we cannot read goes on as it is (F46)
+
+    def finish(self) -> bytes:
+        """Give what was held back at the upstream's end. Raises `Malformed` when the terminal event is missing."""
+        held = b""
+        if self._tail and not self.decoder.ended:  # some servers leave out the last blank line
+            seen = self._look(self._tail + b"\n\n")
+            held = seen if self._strip_usage else b""
+        self.decoder.close()
+        return held
+
+    def output_chars(self) -> int:
+        """Characters of output that passed, counted in a sample and scaled up."""
+        decoder = self._new_decoder()
+        parser = sse.Parser()
+        chars = 0
+        try:
+            for event in parser.feed(b"".join(self._sample)):
+                chars += sum(_chars(one) for one in decoder.feed(event))
+        except Malformed:
+            pass
+        return chars * self._passed // self._sampled if self._sampled else 0
+
+
+class Translation:
+    """Different dialects: upstream bytes to canonical events to client bytes."""
+
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+        self.decoder = decoder
+        self.committed = False
+        self.failed: events.Failed | None = None
+        self.finish_reasons: list[str] = []
+        self.at_boundary = True
+        self._encoder = encoder
+        self._parser = sse.Parser()
+        self._chars = 0
+        self._closed = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the upstream, give those for the client. Raises `Malformed` when they cannot be read."""
+        out: list[bytes] = []
+        if self._closed or self._broken():
+            return b""
+        for event in self._parser.feed(data):
+            out += self._translate(event)
+            if self.decoder.ended and not self._broken():
+                out.append(self.finish())
+            if self.decoder.ended or self._broken():
+                break
+        return b"".join(out)
+
+    def _translate(self, event: sse.Event) -> Iterator[bytes]:
+        for one in self.decoder.feed(event):
+            self._see(one)
+            if self._broken():
+                return
+            yield self._encoder.feed(one)
+
+    def _broken(self) -> bool:
+        return self.failed is not None
+
+    def _see(self, event: events.Event) -> None:
+        if isinstance(event, events.Failed):
+            self.failed = event
+        elif isinstance(event, events.Finished):
+            self.finish_reasons.append(event.native or event.reason)
+        self._chars += _chars(event)
+        self.committed = self.committed or events.is_content(event)
+
+    def finish(self) -> bytes:
+        """End the client's stream. Raises `Malformed` when the upstream's terminal event is missing."""
+        if self._closed:
+            return b""
+        self.decoder.close()
+        self._closed = True
+        return self._encoder.close()
+
+    def output_chars(self) -> int:
+        """Characters of output that passed."""
+        return self._chars
+
+
+Pipe = Passthrough | Translation
+
+
+def _chars(event: events.Event) -> int:
+    match event:
+        case events.TextDelta(_, text) | events.ReasoningDelta(_, text) | events.ArgumentsDelta(_, text):
+            return len(text)
+    return 0
+
+
+def _boundary(data: bytes) -> int:
+    """Where the last complete event of `data` ends; 0 where none is complete."""
+    end = data.rfind(b"\n\n") + 2
+    if b"\r" in data:
+        end = max(end, data.rfind(b"\r\n\r\n") + 4 if b"\r\n\r\n" in data else 0, data.rfind(b"\r\r") + 2)
+    return end if end > 1 else 0
+
+
+def _blocks(region: bytes) -> list[bytes]:
+    """The events of `region`, each with its blank line."""
+    if b"\r" in region:
+        blocks: list[bytes] = []
+        rest = region
+        while rest:
+            cut = min(
+                (i + len(m) for m in (b"\n\n", b"\r\n\r\n", b"\r\r") if (i := rest.find(m)) >= 0), default=len(rest)
+            )
+            blocks.append(rest[:cut])
+            rest = rest[cut:]
+        return blocks
+    return [block + b"\n\n" for block in region.split(b"\n\n")[:-1]]

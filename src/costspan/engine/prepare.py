@@ -1,0 +1,81 @@
+"""From a client's request to the bytes for one target: patched where the dialects match, translated where not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from costspan.dialects import DIALECTS
+from costspan.errors import ClientError, Malformed, Untranslatable
+from costspan.wire.patch import patch, replace_string
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from costspan.dialects.types import Dialect
+    from costspan.engine.call import Call
+    from costspan.providers.account import Account
+    from costspan.routing.plan import Step
+
+_MAX_TOKENS = frozenset({"max_tokens", "max_completion_tokens"})
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What to send to a target. `added_usage` says that the stream's usage chunk was not the client's wish."""
+
+    dialect: Dialect
+    body: bytes
+    losses: tuple[str, ...] = ()
+    added_usage: bool = False
+
+    def translated(self, client: Dialect) -> bool:
+        """Whether the answer has to be translated back."""
+        return self.dialect.NAME != client.NAME
+
+
+def prepare(call: Call, step: Step, account: Account) -> Prepared:
+    """Write the request for `step`.
+
+    Raises `Untranslatable` when the target's dialect cannot express it (or, with `require_parameters`, would lose a
+    parameter), `ClientError` when the request itself is wrong.
+    """
+    name = account.dialect_for(call.dialect.NAME)
+    if name == call.dialect.NAME:
+        return _patched(call, step)
+    dialect = DIALECTS[name]
+    request = replace(call.canonical(), model=step.model)
+    if step.params:
+        request = replace(call.dialect.decode_request(with_defaults(call.fields, step.params)), model=step.model)
+    encoded = dialect.encode_request(request, account.kind.profile)
+    if encoded.losses and call.require_parameters:
+        raise Untranslatable(f"{encoded.losses[0]} cannot be expressed for {step.label}", param=encoded.losses[0])
+    return Prepared(dialect, encoded.body, encoded.losses)
+
+
+def _patched(call: Call, step: Step) -> Prepared:
+    """Same dialect: only the model name, missing defaults and the usage option change."""
+    body, asked = call.body, call.peek.model
+    try:
+        body = replace_string(body, "model", asked, step.model)
+        changes: dict[str, object] = {}
+        added = call.peek.stream and not call.peek.wants_usage
+        if added:
+            options = call.fields.get("stream_options")
+            changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+        defaults = _missing(call.fields, step.params)
+        if changes or defaults:
+            body = patch(body, changes, insert=defaults)
+    except Malformed as error:
+        raise ClientError(str(error), code="duplicate_key") from None
+    return Prepared(call.dialect, body, added_usage=added)
+
+
+def with_defaults(fields: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The request's fields, with the route's `params` where it lacks them."""
+    return {**_missing(fields, params), **fields}
+
+
+def _missing(fields: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    limited = not _MAX_TOKENS.isdisjoint(fields)
+    return {k: v for k, v in params.items() if k not in fields and not (limited and k in _MAX_TOKENS)}

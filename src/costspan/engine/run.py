@@ -1,0 +1,205 @@
+"""One attempt, from its start record to its final one: exactly one of each, whatever happens between."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from costspan.ir.usage import Usage
+from costspan.ledger.records import Attempt, AttemptStarted
+from costspan.pricing.cost import cost
+from costspan.pricing.estimate import estimate_output_tokens, estimate_prompt_tokens, expected_cost
+from costspan.pricing.settle import settle
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from costspan.engine.call import Call, Clock
+    from costspan.engine.observer import Observer
+    from costspan.engine.pipe import Pipe
+    from costspan.engine.prepare import Prepared
+    from costspan.errors import UpstreamError
+    from costspan.ledger.records import Outcome
+    from costspan.pricing.rates import Price
+    from costspan.providers.account import Account
+    from costspan.routing.plan import Step
+
+EXPECTED_OUTPUT = 512
+"""Output tokens that an attempt is expected to make when nothing is known of it."""
+
+
+class Run:
+    """Not a value: it changes until `end`. `usage`, `served` and the like are filled in as they become known."""
+
+    def __init__(  # noqa: PLR0913 - what an attempt is made of, keyword-only
+        self,
+        call: Call,
+        step: Step,
+        account: Account,
+        prepared: Prepared,
+        *,
+        attempt_id: str,
+        span_id: str,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self.call = call
+        self.step = step
+        self.account = account
+        self.prepared = prepared
+        self.usage: Usage | None = None
+        self.model_served: str | None = None
+        self.upstream_id: str | None = None
+        self.http_status: int | None = None
+        self.finish_reasons: tuple[str, ...] = ()
+        self.first_token: float | None = None
+        """Monotonic seconds of the first content."""
+        self.pipe: Pipe | None = None
+        self.adopted = False
+        """Whether a drain reads on after the client left, and will write the final record."""
+        self.attempt: Attempt | None = None
+        """The final record, once there is one."""
+        self._clock = clock
+        self._observer = observer
+        self._begun = clock.monotonic()
+        self._time_ns = clock.wall_ns()
+        self._at = datetime.fromtimestamp(self._time_ns / 1e9, UTC)
+        self.span_id = span_id
+        self.prompt_tokens = estimate_prompt_tokens(call.peek.prompt_chars, call.peek.media)
+        self._price = self._find_price(None)
+        self._started = self._start(attempt_id, span_id)
+        call.begun += 1
+        observer.attempt_started(self._started)
+
+    def _find_price(self, served: str | None) -> Price | None:
+        return self.call.snapshot.book.find(
+            self.account.name,
+            self.account.kind.name,
+            self.step.model,
+            served=served,
+            price_as=self.account.catalog,
+            discount=self.account.discount,
+            at=self._at,
+        )
+
+    def _start(self, attempt_id: str, span_id: str) -> AttemptStarted:
+        output = min(self.call.peek.max_output_tokens or EXPECTED_OUTPUT, EXPECTED_OUTPUT)
+        price = self._price
+        estimate = None
+        if price is not None:
+            estimate = expected_cost(price, self.prompt_tokens, output, self._at, None)
+        return AttemptStarted(
+            origin=self.call.origin,
+            id=attempt_id,
+            span_id=span_id,
+            index=self.call.begun,
+            time_ns=self._time_ns,
+            provider=self.account.name,
+            provider_kind=self.account.kind.name,
+            model_requested=self.step.model,
+            dialect_out=self.prepared.dialect.NAME,
+            server_address=self.account.address.host,
+            server_port=self.account.address.port,
+            estimate_usd=estimate,
+            estimate_basis=f"prompt {self.prompt_tokens} tokens by length, output {output} tokens assumed",
+            price_source=None if price is None else price.source,
+            price_version=None if price is None else price.version,
+        )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the attempt began."""
+        return self._clock.monotonic() - self._begun
+
+    def content(self) -> None:
+        """The first content has come."""
+        if self.first_token is None:
+            self.first_token = self._clock.monotonic()
+
+    def end(self, outcome: Outcome, error: UpstreamError | None = None) -> Attempt:
+        """Write the final record; later calls return the same one."""
+        if self.attempt is None:
+            self.attempt = self._final(outcome, error)
+            self.call.attempts.append(self.attempt)
+            self.call.upstream_seconds += self.elapsed
+            self._observer.attempt_ended(self.attempt)
+        return self.attempt
+
+    def _final(self, outcome: Outcome, error: UpstreamError | None) -> Attempt:
+        self._learn()
+        usage = self.usage
+        whole = self._usage_is_whole()
+        price = self._price or (self._find_price(self.model_served) if self.model_served else None)
+        estimate, basis = (None, "") if whole else self._estimate(price)
+        settled = settle(
+            usage if whole else None,
+            price,
+            price_as=self.account.price_as,
+            reached=self._billable(error),
+            estimate=estimate,
+            estimate_basis=basis,
+            service_tier=usage.service_tier if usage else None,
+            at=self._at,
+        )
+        flags = settled.flags
+        if usage is not None:
+            flags += ("usage_inconsistent",) * usage.inconsistent + ("usage_partial",) * (not whole)
+        return Attempt(
+            started=self._started,
+            outcome=outcome,
+            http_status=self.http_status if self.http_status is not None else (error.status if error else None),
+            error_type=error.kind if error else None,
+            model_served=self.model_served,
+            usage=usage.tokens if usage else {},
+            units=usage.units if usage else {},
+            cost_usd=settled.cost_usd,
+            cost_estimated_usd=settled.cost_estimated_usd,
+            cost_status=settled.status,
+            cost_parts=settled.parts,
+            price_source=price.source if price else None,
+            price_version=price.version if price else None,
+            service_tier=usage.service_tier if usage else None,
+            upstream_id=self.upstream_id,
+            duration_ms=self.elapsed * 1000,
+            first_token_ms=None if self.first_token is None else (self.first_token - self._begun) * 1000,
+            finish_reasons=self.finish_reasons,
+            flags=flags,
+            estimate_basis=settled.basis,
+            cost_reported_usd=usage.reported_cost if usage else None,
+        )
+
+    def _learn(self) -> None:
+        """Take over what the stream told."""
+        if self.pipe is not None:
+            decoder = self.pipe.decoder
+            self.usage = decoder.usage
+            self.model_served = decoder.model or self.model_served
+            self.upstream_id = self.upstream_id or decoder.id
+            self.finish_reasons = tuple(dict.fromkeys(self.pipe.finish_reasons))
+
+    def _billable(self, error: UpstreamError | None) -> bool:
+        """Whether the upstream may have taken the request: an error status before any content is not billed."""
+        if error is None:
+            return True
+        refused = self.http_status is not None and self.http_status >= 400 and self.usage is None  # noqa: PLR2004
+        return error.reached and not refused
+
+    def _usage_is_whole(self) -> bool:
+        """Whether the report is the last word: of a stream that was cut, early reports are only a lower bound."""
+        if self.usage is None or self.pipe is None:
+            return self.usage is not None
+        return bool(self.finish_reasons) or self.pipe.decoder.ended
+
+    def _estimate(self, price: Price | None) -> tuple[Decimal | None, str]:
+        """What an attempt without a whole usage report may have cost: the prompt, and the output that was seen."""
+        seen = estimate_output_tokens(self.pipe.output_chars()) if self.pipe is not None else 0
+        if self.usage is None:
+            tokens = {"input": self.prompt_tokens, "output": seen}
+            basis = f"prompt {self.prompt_tokens} tokens by length, output {seen} tokens seen"
+        else:
+            reported = self.usage.tokens
+            tokens = {**reported, "output": max(reported.get("output", 0), seen - reported.get("reasoning", 0))}
+            basis = f"prompt as reported, output {tokens['output']} tokens seen"
+        if price is None:
+            return None, basis
+        return cost(Usage(tokens), price, service_tier=None, at=self._at).total, basis

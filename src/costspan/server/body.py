@@ -1,0 +1,70 @@
+"""Reading a request's body: bounded, patient for so long, JSON in UTF-8 only."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from costspan.errors import ClientError, Malformed
+from costspan.wire import json
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+IDLE_SECONDS = 30.0
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
+
+
+def check_media_type(request: web.BaseRequest) -> None:
+    """Raise `ClientError` 415 unless the body is plain JSON in UTF-8 (which also stops cross-site form posts)."""
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding != "identity":
+        raise ClientError("encoded request bodies are not accepted", status=415, code="unsupported_encoding")
+    media_type, _, rest = request.headers.get("Content-Type", "").partition(";")
+    if media_type.strip().lower() != "application/json":
+        raise ClientError("the Content-Type must be application/json", status=415, code="unsupported_media_type")
+    for parameter in rest.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in _CHARSETS:
+            raise ClientError("the only charset is UTF-8", status=415, code="unsupported_charset")
+
+
+async def read(request: web.BaseRequest, limit: int) -> bytes:
+    """The body, at most `limit` bytes. Raises `ClientError` 413 or 408."""
+    declared = request.content_length
+    if declared is not None and declared > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    content = request.content
+    while not content.at_eof():
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                chunk = await content.readany()
+        except TimeoutError:
+            raise ClientError(
+                "the body came too slowly", status=408, code="request_timeout", headers={"connection": "close"}
+            ) from None
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(limit: int) -> ClientError:
+    return ClientError(
+        f"the body is larger than the limit of {limit} bytes (server.max_request_bytes)",
+        status=413,
+        code="request_too_large",
+        headers={"connection": "close"},
+    )
+
+
+def parse(body: bytes) -> json.Object:
+    """The body as a JSON object. Raises `ClientError` 400."""
+    try:
+        return json.loads_object(body)
+    except Malformed as error:
+        code = "invalid_type" if "object" in str(error) else "invalid_json"
+        raise ClientError(f"the body is {error}" if code == "invalid_json" else str(error), code=code) from None

@@ -1,0 +1,52 @@
+"""The connections to providers, shared over snapshots: an unchanged account keeps its pool across a reload."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costspan.mock.connector import MockConnector
+from costspan.transport.pool import Pool
+from costspan.transport.tls import default_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from costspan.providers.account import Account, Address
+    from costspan.wire.http import Connector
+
+_Place = tuple[str, "Address", int | None]
+
+
+class Connections:
+    """One pool for each account: its name, its address and its limit are what it is known by."""
+
+    def __init__(self) -> None:
+        self._pools: dict[_Place, Connector] = {}
+
+    def of(self, account: Account) -> Connector:
+        """The connector for `account`, made when first needed."""
+        place = (account.name, account.address, account.max_concurrency)
+        found = self._pools.get(place)
+        if found is None:
+            found = self._pools[place] = _connect(account)
+        return found
+
+    async def retire(self, accounts: Iterable[Account]) -> None:
+        """Close the pools of accounts that are not among `accounts` any more; what is under way ends first."""
+        kept = {(account.name, account.address, account.max_concurrency) for account in accounts}
+        for place in [place for place in self._pools if place not in kept]:
+            await self._pools.pop(place).close()
+
+    async def close(self) -> None:
+        """Close all."""
+        await self.retire(())
+
+
+def _connect(account: Account) -> Connector:
+    address = account.address
+    if address.scheme == "mock":
+        return MockConnector()
+    context = default_context() if address.scheme == "https" else None
+    return Pool(
+        address.scheme, address.host, address.port, ssl_context=context, max_connections=account.max_concurrency
+    )

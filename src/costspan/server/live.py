@@ -1,0 +1,71 @@
+"""The current snapshot, and how the next one takes its place.
+
+A reload parses, validates and builds beside the running snapshot, then swaps in one assignment. A bad file changes
+nothing: the old snapshot serves on and every problem is logged with file and line.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from costspan.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from costspan.config.load import Loaded
+    from costspan.snapshot import Snapshot
+
+_log = logging.getLogger(__name__)
+
+
+class Live:
+    """Holds the current snapshot. A request reads `current` once and keeps what it got."""
+
+    def __init__(
+        self, load: Callable[[], Loaded], build: Callable[[Loaded, int], Snapshot], check: Callable[[Snapshot], None]
+    ) -> None:
+        """Load the first snapshot. Raises `ConfigError`: at the start a bad file is fatal.
+
+        `check` refuses (by `ConfigError`) a snapshot that may not be served here.
+        """
+        self._load = load
+        self._build = build
+        self._check = check
+        self.loaded = load()
+        self.current = build(self.loaded, 1)
+        check(self.current)
+        self.reload_success = True
+
+    def reload(self) -> bool:
+        """Swap in a new snapshot, or log every problem and keep the old one."""
+        try:
+            loaded = self._load()
+            if loaded.digest == self.loaded.digest:
+                self.reload_success = True
+                _log.info("configuration unchanged, generation %d", self.current.generation)
+                return True
+            snapshot = self._build(loaded, self.current.generation + 1)
+            self._check(snapshot)
+        except ConfigError as error:
+            self.reload_success = False
+            _log.error("configuration not reloaded, generation %d serves on:\n%s", self.current.generation, error)
+            return False
+        self._note_restart(snapshot)
+        self.loaded, self.current, self.reload_success = loaded, snapshot, True
+        for warning in snapshot.warnings:
+            _log.warning("%s", warning)
+        _log.info("configuration reloaded, generation %d, digest %s", snapshot.generation, snapshot.digest[:12])
+        return True
+
+    def _note_restart(self, snapshot: Snapshot) -> None:
+        old, new = self.current.server, snapshot.server
+        changed = [name for name in ("listen", "workers") if getattr(old, name) != getattr(new, name)]
+        if changed:
+            _log.warning("server.%s changed: takes effect at the next start", " and server.".join(changed))
+
+
+def refuse(path: str, reason: str) -> ConfigError:
+    """A configuration that cannot be served on this machine."""
+    return ConfigError((Problem("server", 0, 0, path, reason),))

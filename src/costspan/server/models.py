@@ -1,0 +1,74 @@
+"""`GET /v1/models`: the routes and direct targets that a key may use."""
+
+from __future__ import annotations
+
+import difflib
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from costspan.routing.plan import Leaf
+from costspan.wire.headers import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from costspan.snapshot import ClientKey, Snapshot
+    from costspan.wire import json
+
+MAX_SUGGESTIONS = 5
+
+
+def names(snapshot: Snapshot, key: ClientKey | None) -> list[str]:
+    """Model names that may be asked for: routes that are no globs, and known models of direct targets."""
+    found = dict.fromkeys(_all(snapshot))
+    if key is None or not key.routes:
+        return list(found)
+    return [name for name in found if any(fnmatchcase(name, pattern) for pattern in key.routes)]
+
+
+def _all(snapshot: Snapshot) -> Iterator[str]:
+    for name in snapshot.table.routes:
+        if not any(c in name for c in "*?["):
+            yield name
+    if snapshot.table.direct_targets:
+        for provider, models in snapshot.models.items():
+            yield from (f"{provider}/{model}" for model in models)
+        for route in snapshot.table.routes.values():
+            for member in route.members:
+                if isinstance(member, Leaf) and "{model}" not in member.model:
+                    yield f"{member.provider}/{member.model}"
+
+
+def suggest(asked: str, snapshot: Snapshot, key: ClientKey | None) -> str:
+    """The end of a sentence that helps with an unknown model name; repeats of it only what is printable, 64 at most."""
+    known = names(snapshot, key)
+    near = difflib.get_close_matches(asked[:64], known, n=MAX_SUGGESTIONS, cutoff=0.5)
+    shown = printable(asked, 64)
+    return f" ({shown!r}); nearest: {', '.join(near)}" if near else f" ({shown!r})"
+
+
+def openai_list(snapshot: Snapshot, key: ClientKey | None) -> json.Object:
+    """In OpenAI's list shape."""
+    return {"object": "list", "data": [openai_model(name, snapshot) for name in names(snapshot, key)]}
+
+
+def openai_model(name: str, snapshot: Snapshot) -> json.Object:
+    """One model in OpenAI's shape."""
+    owner = name.partition("/")[0] if name not in snapshot.table.routes else "costspan"
+    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+
+
+def anthropic_list(snapshot: Snapshot, key: ClientKey | None) -> json.Object:
+    """In Anthropic's list shape."""
+    data = [anthropic_model(name) for name in names(snapshot, key)]
+    return {
+        "data": data,
+        "has_more": False,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+    }
+
+
+def anthropic_model(name: str) -> json.Object:
+    """One model in Anthropic's shape."""
+    return {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"}

@@ -1,0 +1,131 @@
+r"""aiohttp's server protocol with our manners: errors below the handlers are JSON, and nothing of the input is logged.
+
+aiohttp's own answers to malformed requests are plain text that echoes input bytes, and its log lines hold them too:
+`Authorization: Bearer <key>\x07` puts the key into both (measured with aiohttp 3.14.5).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import http_exceptions, web
+from aiohttp.web_protocol import RequestHandler
+
+from costspan.dialects import DIALECTS
+from costspan.dialects.types import ErrorAnswer
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+
+HEADER_SECONDS = 10.0
+"""From the connection to the end of the first request's headers."""
+KEEPALIVE_SECONDS = 75.0
+READ_BUFFER = 16 * 1024
+"""aiohttp's default holds 1.25 MiB for each stream whose client does not read (reliability notes, fact 7)."""
+
+_log = logging.getLogger(__name__)
+_DIALECT = DIALECTS["openai-chat"]
+
+
+class Protocol(RequestHandler):
+    """One client connection."""
+
+    __slots__ = ("_first", "_new_id")
+
+    def __init__(self, manager: Server, **arguments: Any) -> None:  # noqa: ANN401 - aiohttp's own arguments
+        super().__init__(manager, **arguments)
+        self._new_id = manager.new_id
+        self._first: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give a new connection only so long to send its first request."""
+        super().connection_made(transport)
+        self._first = self._loop.call_later(HEADER_SECONDS, self._too_slow)
+
+    def _too_slow(self) -> None:
+        if self._request_count == 0:
+            self.force_close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the timer."""
+        if self._first is not None:
+            self._first.cancel()
+            self._first = None
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it echoes the input
+    ) -> web.StreamResponse:
+        """Answer what no handler saw: a malformed request, or a fault of ours."""
+        self.close()
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        status, code, text = _explain(exc) if status < 500 else (500, "internal_error", "internal error")  # noqa: PLR2004
+        if status >= 500:  # noqa: PLR2004 - our fault: the traceback holds code, not input
+            _log.error("unhandled %s", type(exc).__name__, exc_info=_traceback_only(exc))
+        answer = ErrorAnswer(status, code, text, self._new_id())
+        return web.Response(
+            status=status,
+            body=_DIALECT.encode_error(answer),
+            headers={
+                "content-type": "application/json; charset=utf-8",
+                "x-request-id": answer.exchange_id,
+                "connection": "close",
+            },
+        )
+
+    def log_exception(self, *_args: Any, **kw: Any) -> None:  # noqa: ANN401 - aiohttp's signature
+        """Say that something failed, not what was in it."""
+        error = kw.get("exc_info")
+        _log.error("connection failed: %s", type(error).__name__ if isinstance(error, BaseException) else "error")
+
+
+def _traceback_only(exc: BaseException | None) -> Any:  # noqa: ANN401 - logging's exc_info
+    """The traceback without the message, which may hold anything."""
+    return (RuntimeError, RuntimeError(type(exc).__name__), exc.__traceback__) if exc is not None else None
+
+
+def _explain(exc: BaseException | None) -> tuple[int, str, str]:
+    """Status, code and our own text for what aiohttp's parser refused."""
+    if isinstance(exc, http_exceptions.LineTooLong):
+        line = exc.args[0] if exc.args else b""
+        if line[:1] in (b"/", "/"):
+            return 414, "uri_too_long", "the request line is too long"
+        return 431, "headers_too_large", "a header is too large"
+    if isinstance(exc, http_exceptions.BadHttpMethod) and "HTTPS" not in str(exc):
+        return 405, "method_not_allowed", "the method is not known"
+    if isinstance(exc, http_exceptions.BadStatusLine | http_exceptions.InvalidURLError):
+        return 400, "bad_request_line", "the request line is not valid HTTP/1.1"
+    if isinstance(exc, http_exceptions.InvalidHeader):
+        return 400, "bad_header", "a header is not valid"
+    if isinstance(exc, http_exceptions.TransferEncodingError | http_exceptions.ContentLengthError):
+        return 400, "bad_framing", "the message framing is not valid"
+    return 400, "bad_framing", "the request is not valid HTTP/1.1"
+
+
+class Server(web.Server):
+    """Makes our protocol for each connection."""
+
+    def __init__(
+        self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], new_id: Callable[[], str]
+    ) -> None:
+        super().__init__(handler, handler_cancellation=True)
+        self.new_id = new_id
+
+    def __call__(self) -> Protocol:
+        """One protocol, for one connection."""
+        return Protocol(
+            self,
+            loop=self._loop,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            access_log=None,
+            read_bufsize=READ_BUFFER,
+            auto_decompress=False,
+            lingering_time=2.0,
+        )

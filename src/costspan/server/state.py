@@ -1,0 +1,52 @@
+"""What all handlers of a process share."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from costspan.server import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import web
+
+    from costspan.engine.engine import Engine
+    from costspan.engine.identity import Identities
+    from costspan.server.live import Live
+    from costspan.snapshot import ClientKey, Snapshot
+
+
+class SystemClock:
+    """The machine's clocks. The event loop's clock is the monotonic one."""
+
+    wall_ns = staticmethod(time.time_ns)
+    monotonic = staticmethod(time.monotonic)
+
+
+@dataclass(slots=True)
+class State:
+    """One for the process. `stopping` and `ready` change in its life; the rest does not."""
+
+    live: Live
+    engine: Engine
+    identities: Identities
+    clock: SystemClock
+    pick: Callable[[], float]
+    """Random numbers in [0, 1)."""
+    sample: Callable[[int, bool | None], bool]
+    """Whether a trace is exported: its id, and the parent's decision."""
+    metrics: Callable[[], tuple[bytes, str]]
+    """Body and content type of /metrics."""
+    ready: bool = False
+    stopping: bool = False
+    in_flight: int = field(default=0)
+
+    def authenticate(self, request: web.BaseRequest, snapshot: Snapshot) -> ClientKey | None:
+        """The client key of a request; None where the gateway is open. Raises `ClientError`."""
+        query = request.rel_url.query.get("key") if request.rel_url.raw_query_string else None
+        presented = guard.presented_key(request.headers, query) if snapshot.keys else None
+        return guard.authenticate(presented, snapshot, datetime.fromtimestamp(self.clock.wall_ns() / 1e9, UTC).date())

@@ -1,0 +1,145 @@
+"""The one place that all requests pass: Host, Origin, load, path, method. Paths match exactly, or 404."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import HttpVersion11, web
+
+from costspan.dialects import DIALECTS
+from costspan.errors import ClientError
+from costspan.server import errors, guard, models
+from costspan.server.exchange import Exchanges, may_use
+from costspan.wire import json
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from costspan.dialects.types import Dialect
+    from costspan.server.state import State
+
+_CHAT = {"/v1/chat/completions": "openai-chat", "/v1/messages": "anthropic-messages"}
+_MODELS = "/v1/models"
+_HEALTH = frozenset({"/healthz", "/readyz", "/metrics"})
+_JSON = {"content-type": "application/json; charset=utf-8"}
+
+
+class Surface:
+    """The main listener's handler. `health` answers the probes here too, unless they have a listener of their own."""
+
+    def __init__(self, state: State, health: Callable[[web.BaseRequest], web.Response] | None) -> None:
+        self._state = state
+        self._health = health
+        self._exchanges = Exchanges(state)
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        path = request._message.path.partition("?")[0]  # noqa: SLF001 - the raw target, before yarl mends it
+        if self._health is not None and path in _HEALTH:
+            return self._health(request)
+        dialect = DIALECTS[_CHAT.get(path, "openai-chat")]
+        try:
+            cors = self._admit(request, path)
+            if request.method == "OPTIONS":
+                return _preflight(cors)
+            response = await self._route(request, path, dialect)
+        except ClientError as error:
+            answer = errors.from_client_error(error, self._state.identities.exchange_id())
+            return errors.response(answer, dialect, error.headers)
+        if cors and not response.prepared:
+            response.headers.update(cors)
+        return response
+
+    def _admit(self, request: web.BaseRequest, path: str) -> dict[str, str]:
+        """Refuse what may not pass at all, before anything of the body is read. Returns CORS headers."""
+        state = self._state
+        snapshot = state.live.current
+        if request.version < HttpVersion11:
+            raise _closing(400, "http_version", "only HTTP/1.1 is spoken here")
+        if not path.startswith("/"):
+            raise _closing(400, "absolute_target", "the request target must be a path")
+        local = request.transport.get_extra_info("sockname") if request.transport is not None else None
+        guard.check_host(request.headers.get("Host"), snapshot, local[0] if isinstance(local, tuple) else None)
+        cors = guard.check_origin(request.headers, snapshot)
+        if state.stopping:
+            raise _closing(503, "shutting_down", "the gateway is shutting down", {"retry-after": "1"})
+        if state.in_flight >= snapshot.server.max_in_flight:
+            raise ClientError(
+                "too many requests are under way", status=503, code="overloaded", headers={"retry-after": "1"}
+            )
+        return cors
+
+    async def _route(self, request: web.BaseRequest, path: str, dialect: Dialect) -> web.StreamResponse:
+        if path in _CHAT:
+            _only(request, "POST")
+            return await self._counted(self._exchanges.handle(request, dialect.NAME))
+        if path == _MODELS or path.startswith(_MODELS + "/"):
+            _only(request, "GET")
+            return self._models(request, path.removeprefix(_MODELS).removeprefix("/"))
+        raise ClientError("there is nothing at this path", status=404, code="not_found")
+
+    async def _counted(self, answering: Awaitable[web.StreamResponse]) -> web.StreamResponse:
+        self._state.in_flight += 1
+        try:
+            return await answering
+        finally:
+            self._state.in_flight -= 1
+
+    def _models(self, request: web.BaseRequest, name: str) -> web.Response:
+        snapshot = self._state.live.current
+        key = self._state.authenticate(request, snapshot)
+        anthropic = "anthropic-version" in request.headers
+        if not name:
+            body = models.anthropic_list(snapshot, key) if anthropic else models.openai_list(snapshot, key)
+        else:
+            matched = snapshot.table.match(name, self._state.pick)
+            if matched is None or (key is not None and not may_use(key, name)):
+                raise ClientError("no route or target has this model name", status=404, code="model_not_found")
+            body = models.anthropic_model(name) if anthropic else models.openai_model(name, snapshot)
+        return web.Response(body=json.dumps(body), headers=_JSON)
+
+
+def _preflight(cors: dict[str, str]) -> web.Response:
+    allowed = {
+        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-headers": "authorization, content-type, x-api-key, anthropic-version, anthropic-beta",
+        "access-control-max-age": "600",
+    }
+    return web.Response(status=204, headers={**cors, **allowed} if cors else {})
+
+
+def _only(request: web.BaseRequest, method: str) -> None:
+    if request.method != method:
+        raise ClientError(
+            f"the method must be {method}", status=405, code="method_not_allowed", headers={"allow": method}
+        )
+
+
+def _closing(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> ClientError:
+    return ClientError(message, status=status, code=code, headers={"connection": "close", **(headers or {})})
+
+
+class Health:
+    """/healthz, /readyz, /metrics: constant bodies, no Host check (the kubelet calls the pod's address)."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __call__(self, request: web.BaseRequest) -> web.Response:
+        """Answer a probe or a scrape. Liveness never depends on upstreams; readiness ends with SIGTERM."""
+        path = request._message.path.partition("?")[0]  # noqa: SLF001 - the raw target
+        if request.method not in {"GET", "HEAD"}:
+            return web.Response(status=405, headers={"allow": "GET"})
+        if path == "/healthz":
+            return web.Response(text="ok\n")
+        if path == "/readyz":
+            ready = self._state.ready and not self._state.stopping
+            return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not ready\n")
+        if path == "/metrics":
+            body, content_type = self._state.metrics()
+            return web.Response(body=body, headers={"content-type": content_type})
+        return web.Response(status=404, text="not found\n")
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """As the handler of a listener."""
+        return self(request)
