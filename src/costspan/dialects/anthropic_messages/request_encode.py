@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from costspan.dialects.types import Profile
     from costspan.ir.request import Request, Tool
 
+# Without these the answer would mean something else. To the name that most clients know.
+_ESSENTIAL = {"tools": "tools", "tool_choice": "tool_choice", "output_config": "response_format"}
+
 _CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
 
 
 def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
-    """Write a request. Raises `Untranslatable` for several choices, sound and video, and documents of other kinds."""
+    """Write a request.
+
+    Raises `Untranslatable` for several choices, sound and video, and documents of other kinds.
+    """
     if request.n > 1:
         raise Untranslatable(f"{NAME} gives one choice only", param="n")
     losses = Losses()
@@ -184,5 +190,7 @@ def _note_unknown(request: Request, losses: Losses) -> None:
 
 def _for_host(body: json.Object, profile: Profile, losses: Losses) -> json.Object:
     for name in sorted(profile.rejects & body.keys()):
+        if name in _ESSENTIAL:
+            raise Untranslatable(f"{profile.name or 'the target'} does not accept {name}", param=_ESSENTIAL[name])
         losses.add(name)
     return {profile.rename.get(name, name): value for name, value in body.items() if name not in profile.rejects}
