@@ -97,15 +97,14 @@ def _tools(body: json.Object) -> Iterator[Tool]:
 
 
 def _tool(tool: Any, where: str) -> Tool:  # noqa: ANN401 - unchecked input
-    match tool:
-        case {"type": "function", "function": function}:
-            marker = tool.get("cache_control")
-            read = _function(function, f"{where}.function")
-            return replace(read, cache=_cache(marker)) if isinstance(marker, dict) else read
-        case {"type": str()}:
-            raise Untranslatable("only tools of type function can be translated", param=f"{where}.type")
-        case _:
-            raise fields.invalid("a tool must have a type", f"{where}.type")
+    kind = tool.get("type", "function") if isinstance(tool, dict) else None
+    if not isinstance(kind, str):
+        raise fields.invalid("a tool must be an object with a type", f"{where}.type")
+    if kind != "function":
+        raise Untranslatable("only tools of type function can be translated", param=f"{where}.type")
+    marker = tool.get("cache_control")
+    read = _function(tool.get("function"), f"{where}.function")
+    return replace(read, cache=_cache(marker)) if isinstance(marker, dict) else read
 
 
 def _function(function: Any, where: str) -> Tool:  # noqa: ANN401 - unchecked input

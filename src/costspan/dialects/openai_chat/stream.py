@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from costspan.ir.usage import Usage
     from costspan.wire import sse
 
-MARKERS = (b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "', b'"error"', b"[DONE]")
+MARKERS: tuple[bytes, ...] = (
+    b'"usage":{',
+    b'"usage": {',
+    b'"finish_reason":"',
+    b'"finish_reason": "',
+    b'"error"',
+    b"[DONE]",
+)
 
 _DONE: Final = b"[DONE]"
 
