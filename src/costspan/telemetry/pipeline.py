@@ -66,6 +66,7 @@ class Telemetry:
         self._records: deque[tuple[Attempt | Exchange, tuple[Attempt, ...]]] = deque()
         self._building = threading.Lock()
         self._wake = threading.Event()
+        self._started = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="costspan-build", daemon=True)
 
@@ -77,6 +78,7 @@ class Telemetry:
     def start(self) -> None:
         """Start the threads, where something is exported. After a fork, not before."""
         if self._exporter:
+            self._started = True
             self._exporter.start()
             self._thread.start()
 
@@ -102,7 +104,7 @@ class Telemetry:
             return
         self._stopping = True
         self._build_all()
-        if self._exporter and self._thread.is_alive():
+        if self._exporter and self._started:
             self._wake.set()
             self._thread.join()
             self._exporter.close(timeout)
