@@ -4,8 +4,8 @@
 usage: gateways.py DIR [--gateways nginx,costspan,litellm] [--rounds 3] [--secs 4]
 
 DIR is the folder that the harness's setup.sh prepared. costspan is registered there like any other gateway: routes
-named after the harness's prefixes, each with one OpenAI-compatible provider at the fake upstream, and the same with `a-`
-before the name for an Anthropic provider, which needs translation. Ledger and prices are on.
+named after the harness's prefixes, each with one OpenAI-compatible provider at the fake upstream, and once more with
+`a-` before the name, with an Anthropic provider, which needs translation. Ledger and prices are on.
 CPU time (user + system of the whole process tree) is the figure to trust on a shared machine.
 """
 

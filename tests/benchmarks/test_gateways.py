@@ -19,7 +19,12 @@ def test_the_configuration_that_is_measured_loads_without_a_doubt(tmp_path: Path
     loaded = load(path, {})
 
     assert loaded.warnings == ()
-    assert list(loaded.config.routes) == ["large", "paced-200-20", "paced-40-100", "small", "sse"]
+    assert {name: route.targets[0].target for name, route in loaded.config.routes.items() if "s" in name[:3]} == {
+        "small": "small/gpt-4o-mini",
+        "sse": "sse/gpt-4o-mini",
+        "a-small": "a-small/claude-sonnet-4-5",
+        "a-sse": "a-sse/claude-sonnet-4-5",
+    }
 
 
 def test_the_harness_gets_one_more_gateway(tmp_path: Path) -> None:
@@ -32,7 +37,7 @@ def test_the_harness_gets_one_more_gateway(tmp_path: Path) -> None:
     (entry,) = registered
     assert entry["cmd"][0] == "/opt/python"
     assert entry["cmd"][-2:] == ["-c", str(tmp_path / "conf" / "costspan.yaml")]
-    assert (entry["name"], entry["port"], entry["model"]) == ("costspan", 9700, "{prefix}")
+    assert (entry["name"], entry["port"], entry["model"]) == ("costspan", 9700, "{a}{prefix}")
 
 
 def record(workload: str, **figures: object) -> dict[str, Any]:
@@ -44,7 +49,7 @@ def test_a_row_shows_medians_and_a_dash_for_what_was_not_measured() -> None:
     records += [record("rate100", lat_ms={"p50": 0.954})]
 
     assert SCRIPT["table"](records, ["costspan"]).splitlines()[2:] == [
-        "| costspan | 95 | - | - | - | 0.95 | - | 40 | - |"
+        "| costspan | 95 | - | - | - | - | - | 0.95 | - | 40 | - |"
     ]
 
 
@@ -52,6 +57,6 @@ def test_a_failure_is_shown_below_the_table() -> None:
     failed = [{"gateway": "costspan", "workload": "start", "round": 1, "ok": False, "info": [500, "no"]}]
 
     assert SCRIPT["table"](failed, ["costspan"]).splitlines()[2:] == [
-        "| costspan | - | - | - | - | - | - | - | - |",
+        "| costspan | - | - | - | - | - | - | - | - | - | - |",
         "failed: costspan start, round 1: [500, 'no']",
     ]
