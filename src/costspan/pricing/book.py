@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from costspan.ir.usage import BUCKETS, UNITS
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
     from costspan.pricing.catalog import Catalog
 
 FREE = Price(
-    Rates(MappingProxyType(dict.fromkeys(BUCKETS, ZERO)), MappingProxyType(dict.fromkeys(UNITS, ZERO))),
+    # Without a fee for requests, which every usage has: a part of 0 would be noise.
+    Rates(dict.fromkeys(BUCKETS, ZERO), {unit: ZERO for unit in UNITS if unit != "requests"}),
     source="free",
 )
 """The price of a provider that is configured as free."""
