@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
+from costspan import __version__
 from deploy.manifests import (
     CHART,
+    KUBERNETES,
+    ROOT,
     HelmFailed,
     config_of,
     gateway_of,
     helm,
     one,
     pod_of,
+    read,
     render,
     vendored_example,
 )
@@ -31,6 +36,17 @@ def pod_annotations(documents: Documents) -> dict[str, str]:
 
 def test_helm_lint_finds_nothing() -> None:
     assert "1 chart(s) linted, 0 chart(s) failed" in helm("lint", "--strict", CHART)
+
+
+def test_there_is_one_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    images = {gateway_of(render())["image"]} | {
+        gateway_of(read((KUBERNETES / name).read_text()))["image"] for name in ("sidecar.yaml", "standalone.yaml")
+    }
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+    assert images | {compose["services"]["gateway"]["image"]} == {f"costspan:{__version__}"}
 
 
 def test_watch_leaves_a_changed_route_to_the_gateway() -> None:

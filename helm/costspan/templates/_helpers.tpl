@@ -28,6 +28,7 @@ app.kubernetes.io/managed-by: {{ .release.Service }}
 {{- end -}}
 {{- end }}
 
+{{/* The default tag is written out: in a parent chart .Chart is the parent's. A test holds it to appVersion. */}}
 {{- define "costspan.image" -}}
 {{- $image := .values.image -}}
 {{- if $image.digest -}}
