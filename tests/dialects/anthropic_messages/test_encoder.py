@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from anthropic import Anthropic
+
+from costspan.dialects import anthropic_messages as dialect
+from costspan.dialects.types import StreamOptions
+from costspan.ir import events
+from costspan.ir.fold import fold
+from costspan.ir.opaque import unwrap
+from costspan.ir.reply import FinishReason
+from costspan.ir.request import Citation, Opaque
+from costspan.ir.usage import Usage
+from costspan.wire import json, sse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from anthropic.types import Message as SdkMessage
+
+NAME = "anthropic-messages"
+OPTIONS = StreamOptions("cs_1", "claude-x", 0, prompt_tokens=12)
+START, USAGE = events.Started("msg_1", "model-y"), events.UsageReported(Usage({"input": 9, "output": 7}))
+STOP, CALLS = events.Finished(FinishReason.STOP, "stop"), events.Finished(FinishReason.TOOL_CALLS, "tool_calls")
+
+
+def encode(stream: Iterable[events.Event]) -> bytes:
+    encoder = dialect.new_encoder(OPTIONS)
+    return b"".join(encoder.feed(event) for event in stream) + encoder.close()
+
+
+def sent(stream: Iterable[events.Event]) -> list[dict[str, Any]]:
+    found = list(sse.Parser().feed(encode(stream)))
+    values = [json.loads_object(event.data) for event in found]
+    assert [event.name for event in found] == [value["type"] for value in values]
+    return values
+
+
+def whole(*stream: events.Event, finish: events.Event = STOP) -> list[events.Event]:
+    return [START, *stream, USAGE, finish, events.Ended()]
+
+
+def text(index: int, *parts: str) -> list[events.Event]:
+    deltas = [events.TextDelta(index, part) for part in parts]
+    return [events.BlockStarted(index, "text"), *deltas, events.BlockFinished(index)]
+
+
+def call(index: int, *parts: str) -> list[events.Event]:
+    deltas = [events.ArgumentsDelta(index, part) for part in parts]
+    started = events.BlockStarted(index, "tool_call", id=f"call_{index}", name=f"f{index}")
+    return [started, *deltas, events.BlockFinished(index)]
+
+
+def outline(values: list[dict[str, Any]]) -> list[str]:
+    """`start 0 text`, `delta 0 text_delta`, `stop 0` of each block event."""
+    shown = []
+    for value in values:
+        if value["type"].startswith("content_block"):
+            inner = value.get("content_block") or value.get("delta") or {}
+            step = value["type"].removeprefix("content_block_")
+            shown.append(" ".join([step, str(value["index"]), inner.get("type", "")]).strip())
+    return shown
+
+
+def test_a_text_stream_word_for_word() -> None:
+    assert sent(whole(*text(0, "Hi", " there"))) == [
+        {
+            "type": "message_start",
+            "message": {
+                "id": "msg_1",
+                "type": "message",
+                "role": "assistant",
+                "model": "claude-x",
+                "content": [],
+                "stop_reason": None,
+                "stop_sequence": None,
+                "usage": {
+                    "input_tokens": 12,
+                    "cache_creation_input_tokens": 0,
+                    "cache_read_input_tokens": 0,
+                    "output_tokens": 1,
+                },
+            },
+        },
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " there"}},
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {
+                "input_tokens": 9,
+                "cache_creation_input_tokens": 0,
+                "cache_read_input_tokens": 0,
+                "output_tokens": 7,
+            },
+        },
+        {"type": "message_stop"},
+    ]
+
+
+def test_interleaved_blocks_come_one_after_the_other() -> None:
+    one, two = call(0, '{"a"', ":1}"), call(1, '{"b"', ":2}")
+    mixed = [one[0], two[0], one[1], two[1], one[2], two[2], two[3], one[3]]
+
+    values = sent(whole(*mixed, finish=CALLS))
+
+    assert outline(values) == [
+        "start 0 tool_use",
+        "delta 0 input_json_delta",
+        "delta 0 input_json_delta",
+        "stop 0",
+        "start 1 tool_use",
+        "delta 1 input_json_delta",
+        "delta 1 input_json_delta",
+        "stop 1",
+    ]
+
+
+def test_a_block_s_deltas_are_sent_as_they_come() -> None:
+    encoder = dialect.new_encoder(OPTIONS)
+    encoder.feed(START)
+
+    assert encoder.feed(events.BlockStarted(0, "text")) == b""
+    assert b"Hi" in encoder.feed(events.TextDelta(0, "Hi"))
+
+
+def test_blocks_that_stay_empty_do_not_appear() -> None:
+    values = sent(whole(*text(0), *text(1, ""), events.BlockStarted(2, "reasoning"), *call(3, "{}"), finish=CALLS))
+
+    assert outline(values) == ["start 0 tool_use", "delta 0 input_json_delta", "stop 0"]
+
+
+def test_blocks_left_open_are_closed_at_the_end() -> None:
+    stream: list[events.Event] = [
+        START,
+        events.BlockStarted(0, "text"),
+        events.TextDelta(0, "Hi"),
+        call(1, "{}")[0],
+        STOP,
+    ]
+
+    assert outline(sent(stream)) == ["start 0 text", "delta 0 text_delta", "stop 0", "start 1 tool_use", "stop 1"]
+
+
+def test_usage_counts_wherever_it_comes() -> None:
+    late: list[events.Event] = [START, *text(0, "x"), STOP, USAGE, events.Ended()]
+
+    assert sent(late) == sent(whole(*text(0, "x")))
+
+
+def test_nothing_follows_the_terminal_event() -> None:
+    encoder = dialect.new_encoder(OPTIONS)
+    for event in whole():
+        encoder.feed(event)
+
+    assert encoder.close() == b""
+    assert encoder.feed(events.TextDelta(0, "late")) == b""
+
+
+def test_message_start_never_says_zero_tokens() -> None:
+    encoder = dialect.new_encoder(StreamOptions("cs_1", "m", 0))
+
+    assert b'"input_tokens":1,' in encoder.feed(START)
+
+
+def test_thinking_ends_with_its_signature() -> None:
+    signed: list[events.Event] = [
+        events.BlockStarted(0, "reasoning"),
+        events.OpaqueDelta(0, Opaque(NAME, "signature", "s")),
+        events.ReasoningDelta(0, "hm"),
+        events.BlockFinished(0),
+    ]
+
+    values = sent(whole(*signed))
+
+    assert outline(values) == [
+        "start 0 thinking",
+        "delta 0 thinking_delta",
+        "delta 0 signature_delta",
+        "stop 0",
+    ]
+    assert values[3]["delta"]["signature"] == "s"
+
+
+def test_redacted_thinking_is_whole_at_its_start() -> None:
+    redacted: list[events.Event] = [
+        events.BlockStarted(0, "reasoning"),
+        events.OpaqueDelta(0, Opaque(NAME, "redacted", "d")),
+        events.BlockFinished(0),
+    ]
+
+    values = sent(whole(*redacted))
+
+    assert outline(values) == ["start 0 redacted_thinking", "stop 0"]
+    assert values[1]["content_block"]["data"] == "d"
+
+
+def test_foreign_reasoning_is_wrapped_in_the_signature() -> None:
+    foreign = Opaque("openai-responses", "encrypted", "e")
+    stream = whole(events.BlockStarted(0, "reasoning"), events.OpaqueDelta(0, foreign), events.BlockFinished(0))
+
+    assert unwrap(sent(stream)[2]["delta"]["signature"]) == foreign
+
+
+def test_a_refusal_is_text_that_ends_so() -> None:
+    values = sent(whole(events.BlockStarted(0, "refusal"), events.TextDelta(0, "No."), events.BlockFinished(0)))
+
+    assert values[2]["delta"] == {"type": "text_delta", "text": "No."}
+    assert values[-2]["delta"]["stop_reason"] == "refusal"
+
+
+def test_stop_after_tool_calls_asks_for_their_results() -> None:
+    assert sent(whole(*call(0, "{}")))[-2]["delta"]["stop_reason"] == "tool_use"
+
+
+def test_only_the_first_choice_has_a_place() -> None:
+    other: list[events.Event] = [
+        events.BlockStarted(0, "text", choice=1),
+        events.TextDelta(0, "no", choice=1),
+        events.Finished(FinishReason.LENGTH, choice=1),
+    ]
+
+    assert sent(whole(*other, *text(0, "yes"))) == sent(whole(*text(0, "yes")))
+
+
+def test_what_has_no_place_is_skipped() -> None:
+    strange: list[events.Event] = [
+        events.LogprobsAdded({}),
+        events.Failed("x", "overloaded"),
+        events.TextDelta(9, "of no block"),
+        events.OpaqueDelta(9, Opaque(NAME, "signature", "s")),
+        events.BlockFinished(9),
+        events.BlockStarted(0, "server_tool", origin="openai-responses", raw={}),
+        events.BlockFinished(0),
+    ]
+
+    assert outline(sent(whole(*strange))) == []
+
+
+QUOTE = {
+    "type": "web_search_result_location",
+    "url": "https://a",
+    "title": "A",
+    "cited_text": "b",
+    "encrypted_index": "e",
+}
+SEARCH = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "q"}}
+RICH: list[events.Event] = [
+    events.Started("msg_1", "claude-x"),
+    events.BlockStarted(0, "reasoning"),
+    events.ReasoningDelta(0, "h"),
+    events.ReasoningDelta(0, "m"),
+    events.OpaqueDelta(0, Opaque(NAME, "signature", "s")),
+    events.BlockFinished(0),
+    events.BlockStarted(1, "server_tool", name="server_tool_use", origin=NAME, raw=SEARCH),
+    events.BlockFinished(1),
+    events.BlockStarted(2, "text"),
+    events.TextDelta(2, "see"),
+    events.CitationAdded(2, Citation(url="https://a", title="A", cited_text="b", origin=NAME, raw=QUOTE)),
+    events.BlockFinished(2),
+    *call(3, '{"x":', "1}"),
+    *call(4, "{}"),
+    events.UsageReported(Usage({"input": 9, "cache_read": 3, "output": 5, "reasoning": 2}, {"web_search_calls": 1})),
+    events.Finished(FinishReason.TOOL_CALLS, "tool_use"),
+    events.Ended(),
+]
+
+
+def test_what_is_encoded_decodes_to_the_same_answer() -> None:
+    decoder = dialect.new_decoder()
+    found = [event for raw in sse.Parser().feed(encode(RICH)) for event in decoder.feed(raw)]
+    decoder.close()
+
+    assert fold(found).choices == fold(RICH).choices
+    assert fold(found).usage == Usage(
+        {"input": 9, "cache_read": 3, "output": 5, "reasoning": 2}, {"web_search_calls": 1}
+    )
+
+
+def sdk_message(data: bytes) -> SdkMessage:
+    """What the official SDK makes of the stream `data`."""
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=data)
+
+    with (
+        httpx2.Client(transport=httpx2.MockTransport(answer)) as http,
+        Anthropic(api_key="k", base_url="http://x", http_client=http) as client,
+        client.messages.stream(model="claude-x", max_tokens=9, messages=[{"role": "user", "content": "hi"}]) as stream,
+    ):
+        return stream.get_final_message()
+
+
+def test_the_official_sdk_adds_a_stream_up_to_the_same_message() -> None:
+    message = sdk_message(encode(RICH))
+
+    expected = json.loads_object(dialect.encode_reply(fold(RICH), OPTIONS))
+    shown = message.to_dict()
+    assert {name: shown[name] for name in ("id", "model", "role", "stop_reason", "type")} == {
+        name: expected[name] for name in ("id", "model", "role", "stop_reason", "type")
+    }
+    assert [block.to_dict() for block in message.content] == expected["content"]
+    assert shown["usage"].items() >= expected["usage"].items()  # type: ignore[attr-defined] # - a dict, untyped
+
+
+@pytest.mark.parametrize("foreign", [Opaque("openai-responses", "encrypted", "e"), None])
+def test_the_official_sdk_takes_foreign_thinking(foreign: Opaque | None) -> None:
+    told: list[events.Event] = [events.BlockStarted(0, "reasoning"), events.ReasoningDelta(0, "hm")]
+    told += [events.OpaqueDelta(0, foreign)] if foreign else []
+
+    block = sdk_message(encode(whole(*told, events.BlockFinished(0), *text(1, "so")))).content[0]
+
+    assert block.type == "thinking"
+    assert block.thinking == "hm"
+    assert unwrap(block.signature) == foreign
