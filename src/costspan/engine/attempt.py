@@ -190,6 +190,7 @@ class Attempts:
         run.content()
         if run.prepared.translated(run.call.dialect):
             raw = run.call.dialect.encode_reply(reply, self._options(run))
+        run.end("ok")
         return Whole(run, response.status, header_rules.to_client(response.headers), raw)
 
     async def _open_stream(self, run: Run, response: Response) -> Streamed:

@@ -81,7 +81,7 @@ class Gateway:
         """`listen` overrides the configured address. `observers` are told after ledger and telemetry."""
         require_c_parser()
         self.live = live
-        self._ledger = ledger
+        self.ledger = ledger
         self._telemetry = telemetry
         self._listen = listen or live.current.server.listen
         self._reuse_port = reuse_port
@@ -116,9 +116,9 @@ class Gateway:
 
     async def start(self) -> None:
         """Recover the ledger, then listen. Raises `OSError` when an address cannot be had."""
-        self._ledger.start()
+        self.ledger.start()
         self._telemetry.start()
-        self._flusher = asyncio.get_running_loop().create_task(self._ledger.run())  # ends with close, awaited in stop
+        self._flusher = asyncio.get_running_loop().create_task(self.ledger.run())  # ends with close, awaited in stop
         health = Health(self.state)
         admin = self.live.loaded.config.admin.listen
         if admin is not None:
@@ -132,9 +132,11 @@ class Gateway:
         if address.startswith("unix:"):
             path = address.removeprefix("unix:")
             listener = await loop.create_unix_server(server, path, backlog=BACKLOG)
-            os.chmod(path, 0o600)  # noqa: ASYNC240, PTH101 - once, at the start
+            os.chmod(path, 0o600)  # noqa: PTH101 - once, at the start
         else:
-            listener = await loop.create_server(server, sock=_bind(address, reuse_port=self._reuse_port), backlog=BACKLOG)
+            listener = await loop.create_server(
+                server, sock=_bind(address, reuse_port=self._reuse_port), backlog=BACKLOG
+            )
         self._servers.append((server, listener))
 
     def addresses(self) -> list[str]:
@@ -159,19 +161,17 @@ class Gateway:
         self.state.ready = False
         for _, listener in self._servers[1:]:  # the admin listener goes on answering probes while the rest drains
             listener.close()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + max(grace - min(END_RESERVE, grace / 2), 0)
         if len(self._servers) == 1:
             self._servers[0][1].close()
-        while self.state.in_flight and loop.time() < until:  # bounded by the grace
-            await asyncio.sleep(0.02)
+        reserve = min(END_RESERVE, grace / 2)
+        await self.state.until_idle(grace - reserve)
         for server, listener in self._servers:
             listener.close()
             server.pre_shutdown()
             await server.shutdown(timeout=0.1)
-        await self._drains.close(min(END_RESERVE, grace / 2))
+        await self._drains.close(reserve)
         await self._connections.close()
-        await self._ledger.close()
+        await self.ledger.close()
         if self._flusher is not None:
             await self._flusher
         await asyncio.to_thread(self._telemetry.close, END_RESERVE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from costspan.mock.connector import MockConnector
 from costspan.transport.pool import Pool
 from costspan.transport.tls import default_context
 
@@ -45,6 +44,8 @@ class Connections:
 def _connect(account: Account) -> Connector:
     address = account.address
     if address.scheme == "mock":
+        from costspan.mock.connector import MockConnector  # noqa: PLC0415 - only where it is configured
+
         return MockConnector()
     context = default_context() if address.scheme == "https" else None
     return Pool(

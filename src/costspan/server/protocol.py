@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http_parser import RawRequestMessage
+    from aiohttp.streams import StreamReader
+
 HEADER_SECONDS = 10.0
 """From the connection to the end of the first request's headers."""
 KEEPALIVE_SECONDS = 75.0
@@ -109,6 +113,13 @@ def _explain(exc: BaseException | None) -> tuple[int, str, str]:
     return 400, "bad_framing", "the request is not valid HTTP/1.1"
 
 
+class Request(web.BaseRequest):
+    """A request whose answer does not tell our versions."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers["Server"] = "costspan"
+
+
 class Server(web.Server):
     """Makes our protocol for each connection."""
 
@@ -117,6 +128,16 @@ class Server(web.Server):
     ) -> None:
         super().__init__(handler, handler_cancellation=True)
         self.new_id = new_id
+
+    def _make_request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> Request:
+        return Request(message, payload, protocol, writer, task, self._loop)
 
     def __call__(self) -> Protocol:
         """One protocol, for one connection."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -43,7 +45,26 @@ class State:
     """Body and content type of /metrics."""
     ready: bool = False
     stopping: bool = False
-    in_flight: int = field(default=0)
+    in_flight: int = 0
+    _idle: asyncio.Event | None = field(default=None, init=False)
+
+    def enter(self) -> None:
+        """One more request is under way."""
+        self.in_flight += 1
+
+    def leave(self) -> None:
+        """One less."""
+        self.in_flight -= 1
+        if not self.in_flight and self._idle is not None:
+            self._idle.set()
+
+    async def until_idle(self, seconds: float) -> None:
+        """Wait until no request is under way, at most so long."""
+        self._idle = asyncio.Event()
+        if self.in_flight:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._idle.wait()
 
     def authenticate(self, request: web.BaseRequest, snapshot: Snapshot) -> ClientKey | None:
         """The client key of a request; None where the gateway is open. Raises `ClientError`."""

@@ -46,7 +46,7 @@ class Surface:
         except ClientError as error:
             answer = errors.from_client_error(error, self._state.identities.exchange_id())
             return errors.response(answer, dialect, error.headers)
-        if cors and not response.prepared:
+        if not response.prepared:
             response.headers.update(cors)
         return response
 
@@ -79,11 +79,11 @@ class Surface:
         raise ClientError("there is nothing at this path", status=404, code="not_found")
 
     async def _counted(self, answering: Awaitable[web.StreamResponse]) -> web.StreamResponse:
-        self._state.in_flight += 1
+        self._state.enter()
         try:
             return await answering
         finally:
-            self._state.in_flight -= 1
+            self._state.leave()
 
     def _models(self, request: web.BaseRequest, name: str) -> web.Response:
         snapshot = self._state.live.current

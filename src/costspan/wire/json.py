@@ -44,3 +44,8 @@ def dumps(value: object) -> bytes:
 def text(value: object) -> str:
     """Encode `value` as a string."""
     return dumps(value).decode()
+
+
+def pretty(value: object) -> str:
+    """Encode `value` for people."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()

@@ -1,0 +1,5 @@
+"""`python -m costspan`."""
+
+from costspan.cli import main
+
+main()

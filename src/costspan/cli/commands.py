@@ -1,0 +1,134 @@
+"""The commands and their options. Each imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="costspan",
+    help="A zero-markup LLM gateway: one process, one YAML file, no database, a true cost for every request.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+keys = typer.Typer(help="Client keys.", no_args_is_help=True)
+app.add_typer(keys, name="key")
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The file; else $COSTSPAN_CONFIG, else ./gateway.yaml, else the environment."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
+    if asked:
+        from costspan import __version__  # noqa: PLC0415 - as all imports here
+
+        typer.echo(f"costspan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+@app.command(epilog="Example: costspan serve -c gateway.yaml --watch")
+def serve(
+    config: Config = None,
+    listen: Annotated[str | None, typer.Option(help="Instead of server.listen: 127.0.0.1:8080, unix:/path.")] = None,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Reload when the file or its secrets change.")] = False,
+) -> None:
+    """Run the gateway. Without a file: providers whose key variables are set in the environment."""
+    from costspan.cli.serve import serve as run  # noqa: PLC0415
+    from costspan.cli.source import find  # noqa: PLC0415
+
+    raise typer.Exit(run(find(config), listen=listen, watch=watch))
+
+
+@app.command(epilog="Example: costspan demo --requests 50 --exit")
+def demo(
+    listen: Annotated[str, typer.Option(help="The gateway's address.")] = "127.0.0.1:8080",
+    requests: Annotated[int, typer.Option(min=1, max=10_000, help="Requests to send.")] = 20,
+    *,
+    leave: Annotated[bool, typer.Option("--exit", help="Stop after the traffic.")] = False,
+) -> None:
+    """Run the gateway with mock providers and a little traffic. Needs no key and no network."""
+    from costspan.cli.demo import demo as run  # noqa: PLC0415
+
+    raise typer.Exit(run(listen=listen, requests=requests, leave=leave))
+
+
+@app.command(epilog="Example: costspan check -c gateway.yaml")
+def check(config: Config = None, *, as_json: AsJson = False) -> None:
+    """Validate the configuration; list routes, targets, prices found and missing, warnings."""
+    from costspan.cli.check import check as run  # noqa: PLC0415
+    from costspan.cli.source import find  # noqa: PLC0415
+
+    raise typer.Exit(run(find(config), as_json=as_json))
+
+
+@app.command(epilog="Example: costspan init --output gateway.yaml")
+def init(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; - is standard output.")] = Path(
+        "gateway.yaml"
+    ),
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a commented gateway.yaml for the provider keys that the environment holds."""
+    from costspan.cli.init import init as run  # noqa: PLC0415
+
+    raise typer.Exit(run(output, force=force))
+
+
+@app.command(epilog="Example: costspan schema > gateway.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of gateway.yaml."""
+    from costspan.cli.init import schema as run  # noqa: PLC0415
+
+    raise typer.Exit(run())
+
+
+@keys.command("new", epilog="Example: costspan key new checkout")
+def key_new(
+    name: Annotated[str, typer.Argument(help="Shown in the ledger and in telemetry.")], *, as_json: AsJson = False
+) -> None:
+    """Make a client key: printed once, only its hash goes into the file."""
+    from costspan.cli.keys import new  # noqa: PLC0415
+
+    raise typer.Exit(new(name, as_json=as_json))
+
+
+@app.command(epilog="Example: costspan report --by team --by model --since 2026-11-01")
+def report(
+    ledger: Annotated[Path, typer.Option("--ledger", help="The ledger's folder.")] = Path("ledger"),
+    by: Annotated[
+        list[str] | None, typer.Option(help="model, route, key, provider, day, outcome, status or an attribute.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="First day or instant, UTC.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this day or instant, UTC.")] = None,
+    *,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets.")] = False,
+) -> None:
+    """Sum up the ledger: what it cost, by anything."""
+    import sys  # noqa: PLC0415
+
+    from costspan.cli.report import run_report  # noqa: PLC0415
+
+    output = "json" if as_json else "csv" if as_csv else "table"
+    raise typer.Exit(
+        run_report(ledger, by=by or ["model"], since=since, until=until, output=output, out=sys.stdout)  # type: ignore[arg-type] # - parsed there
+    )

@@ -1,0 +1,50 @@
+"""Which configuration a command works on: a file, or the environment when there is none."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costspan.config.environment import KnownProvider, from_environment
+from costspan.config.load import load
+from costspan.providers.hosts import KINDS
+
+if TYPE_CHECKING:
+    from costspan.config.load import Loaded
+
+DEFAULT = Path("gateway.yaml")
+EX_CONFIG = 78
+"""sysexits.h: something was wrong with the configuration."""
+
+KNOWN = tuple(
+    KnownProvider(kind.name, kind.key_variable, kind.globs) for kind in KINDS.values() if kind.key_variable is not None
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`path` None stands for the environment."""
+
+    path: Path | None
+
+    def load(self) -> Loaded:
+        """Read it. Raises `ConfigError`."""
+        if self.path is None:
+            return from_environment(os.environ, KNOWN)
+        return load(self.path, os.environ)
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return "the environment" if self.path is None else str(self.path)
+
+
+def find(option: Path | None) -> Source:
+    """`--config`, else `$COSTSPAN_CONFIG`, else `./gateway.yaml` where it exists, else the environment."""
+    if option is not None:
+        return Source(option)
+    if variable := os.environ.get("COSTSPAN_CONFIG"):
+        return Source(Path(variable))
+    return Source(DEFAULT if DEFAULT.exists() else None)
