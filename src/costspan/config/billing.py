@@ -20,14 +20,14 @@ class FreeAllowance(Section):
     """Spending on which no surcharge is taken."""
 
     usd: Money = Field(description="spending without surcharge, USD")
-    per: Literal["day", "week", "month", "total"] = Field(default="month", description="period, UTC")
+    per: Literal["month"] = Field(default="month", description="period, UTC")
 
 
 class Surcharge(Section):
     """A percentage on spending that the provider bills directly (bring your own key)."""
 
     percent: Percent = Field(description="of the spending")
-    of: Literal["list", "cost"] = Field(default="list", description="of the list price, or of the cost after discounts")
+    of: Literal["list"] = Field(default="list", description="of the list price")
     free: FreeAllowance | None = Field(default=None, description="spending on which it is not taken")
     top_up: TopUp | None = Field(default=None, description="how the surcharge itself is paid")
 

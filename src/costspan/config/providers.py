@@ -83,7 +83,7 @@ BaseUrl = Annotated[str, AfterValidator(_base_url), Label("URL")]
 
 
 class Timeouts(Section):
-    """How long to wait in each phase of an attempt. Absent: inherited; null at the top: no limit of its own."""
+    """How long to wait in each phase of an attempt. What is absent is inherited."""
 
     connect: Duration | None = Field(default=None, description="until the connection, TLS included, stands")
     first_token: Duration | None = Field(default=None, description="from the request sent to the first content")
@@ -94,7 +94,7 @@ class Timeouts(Section):
 
 
 class DefaultTimeouts(Timeouts):
-    """The timeouts of routes and providers that do not say otherwise."""
+    """The timeouts of routes and providers that do not say otherwise. null: no limit."""
 
     connect: Duration | None = Field(default=5.0, description="until the connection, TLS included, stands")
     first_token: Duration | None = Field(default=60.0, description="from the request sent to the first content")

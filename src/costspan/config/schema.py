@@ -185,8 +185,10 @@ class Ledger(Section):
     """The append-only record of attempts and exchanges."""
 
     dir: Text | None = Field(default="./ledger", description="folder of the ledger files; null = off")
-    rotate: Literal["hour", "day"] = Field(default="day", description="when a new file begins, UTC")
-    fsync: Duration = Field(default=1.0, description="how often what was written is forced to disk; 0 = every line")
+    rotate: Literal["day"] = Field(default="day", description="when a new file begins, UTC")
+    fsync: Duration = Field(
+        default=1.0, description="how often what was written is forced to disk; 0 = when the system likes"
+    )
     keep: Duration | None = Field(default=90 * 86400.0, description="age at which files are deleted; null = never")
 
 
