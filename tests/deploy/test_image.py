@@ -148,9 +148,18 @@ def test_the_wheel_runs_without_the_source_tree(wheel: Path, tmp_path: Path) -> 
         check=True,
         timeout=30,
     )
-    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import costspan; print(costspan.__file__)"
+    site = str(tmp_path / "site")
+    program = (
+        f"import runpy, sys; sys.path.insert(0, {site!r}); sys.argv[1:] = ['--version']; import costspan;"
+        "print(costspan.__file__); runpy.run_module('costspan', run_name='__main__')"
+    )
     shown = subprocess.run(
-        [sys.executable, "-I", "-B", "-c", program], check=True, capture_output=True, text=True, timeout=10
+        [sys.executable, "-I", "-B", "-X", "utf8", "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=20,
     )
 
-    assert shown.stdout.strip() == f"{tmp_path}/site/costspan/__init__.py"
+    assert shown.stdout.splitlines()[0] == f"{site}/costspan/__init__.py"
+    assert "0.1.0" in shown.stdout.splitlines()[1]
