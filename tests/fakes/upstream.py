@@ -106,7 +106,9 @@ class FakeUpstream:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, ssl=self._ssl_context)
+        self._server = await loop.create_server(
+            lambda: _Connection(self), "127.0.0.1", 0, ssl=self._ssl_context, backlog=1024
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -323,21 +325,25 @@ class _Connection(asyncio.Protocol):
             framing = answer.framing
             if framing == "length":
                 steps = list(steps)
-            self._transport.write(_head(answer, steps))
+            self._write(_head(answer, steps))
         for step in steps:
             framed = b"%x\r\n%s\r\n" % (len(step), step) if framing == "chunked" and isinstance(step, bytes) else step
             if not await self._play(framed):
                 return False
         if framing == "chunked":
-            self._transport.write(b"0\r\n\r\n")
+            self._write(b"0\r\n\r\n")
         return True
+
+    def _write(self, data: bytes) -> None:
+        if not self._gone.is_set():  # uvloop raises
+            self._transport.write(data)
 
     async def _play(self, step: Step) -> bool:
         if isinstance(step, asyncio.Event):
             await self._until(step)
         elif isinstance(step, bytes):
             await self._writable.wait()
-            self._transport.write(step)
+            self._write(step)
         elif step is Cut.SILENCE:
             await self._gone.wait()
             return False

@@ -294,7 +294,7 @@ class Connection(asyncio.Protocol):
 
     def _write_more(self) -> None:
         """Write the rest of the body as long as the socket takes it."""
-        while self._unsent is not None and not self._writing_paused:
+        while self._unsent is not None and not self._writing_paused and not self._transport.is_closing():
             piece, rest = self._unsent[:WRITE_SIZE], self._unsent[WRITE_SIZE:]
             self._unsent = rest if len(rest) else None
             self._transport.write(piece)

@@ -33,7 +33,9 @@ def connect_failed(error: Exception, *, tls: bool) -> UpstreamError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _not_reached("upstream_tls", f"certificate not accepted: {error.verify_message}")
     if isinstance(error, ssl.SSLError):
-        return _not_reached("upstream_tls", f"TLS handshake failed: {error.reason or 'no reason given'}")
+        return _not_reached(
+            "upstream_tls", f"TLS handshake failed: {getattr(error, 'reason', None) or 'no reason given'}"
+        )
     if isinstance(error, socket.gaierror | UnicodeError):
         return _not_reached("dns_error", "host name not resolved")
     if tls and isinstance(error, ConnectionResetError | ConnectionAbortedError):
