@@ -10,7 +10,7 @@ import pytest
 
 from costspan.ir.usage import Usage
 from costspan.pricing.cost import Cost, cost
-from costspan.pricing.rates import Price, Rates, rates_of
+from costspan.pricing.rates import Price, Rates, ServiceTier, rates_of
 
 D = Decimal
 NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -62,6 +62,34 @@ def test_units(usage: Usage, words: dict[str, Decimal], parts: dict[str, Decimal
     result = cost(usage, Price(rates_of(words)), at=NOON)
 
     assert (dict(result.parts), result.flags) == (parts, flags)
+
+
+TIERS = {
+    "as written in the table": ("Turbo", D(3), ()),
+    "in another case": ("FLEX", D(2), ()),
+    "the list price": ("STANDARD", D(1), ()),
+    "the list price, priced by the table": ("auto", D(4), ()),
+    "unknown and long": ("Y" * 99, D(1), ("tier_unpriced:" + "y" * 32,)),
+    "empty": ("", D(1), ()),
+}
+
+
+@pytest.mark.parametrize(("served", "expected", "flags"), TIERS.values(), ids=TIERS.keys())
+def test_service_tiers_are_found_by_the_providers_word(served: str, expected: Decimal, flags: tuple[str, ...]) -> None:
+    factors = {"Turbo": D(3), "flex": D(2), "auto": D(4)}
+    price = Price(
+        rates_of({"input": D(1)}), service_tiers={name: ServiceTier(factor) for name, factor in factors.items()}
+    )
+
+    result = cost(Usage({"input": 1_000_000}, service_tier=served), price, at=NOON)
+
+    assert (result.total, result.flags) == (expected, flags)
+
+
+def test_a_requested_tier_without_a_price_is_both_assumed_and_unpriced() -> None:
+    result = cost(Usage({"input": 1}), Price(rates_of({"input": D(1)})), service_tier="scale", at=NOON)
+
+    assert result.flags == ("tier_unpriced:scale", "tier_assumed")
 
 
 def test_what_the_source_prices_and_usage_cannot_say_is_reported() -> None:

@@ -34,6 +34,8 @@ BASE_TIERS = frozenset(
         "standard_only",  # Anthropic, as requested
         "auto",  # as requested: the answer says which
         "on_demand",  # Groq; Vertex as trafficType ON_DEMAND
+        "unspecified",  # Gemini: "default service tier, which is standard" (google-genai 3.4.0)
+        "traffic_type_unspecified",  # Vertex
     }
 )
 """Words of providers for being served at the list price. A price that lists such a name itself wins."""
@@ -45,6 +47,9 @@ TIER_ALIASES: Mapping[str, str] = MappingProxyType(
         "on_demand_priority": "priority",
     }
 )
+
+_LONGEST_NAME = 32
+"""Characters of an upstream's word that a flag repeats."""
 
 _MEASURES = frozenset({"images", "audio_seconds", "characters", "pages", "searches"})
 """Sizes of the work itself: where tokens measure the same work, a size without a fee is no gap."""
@@ -109,10 +114,11 @@ def _service_tier(served: str | None, requested: str | None, price: Price) -> tu
     said = served or requested
     if not said:
         return None, ()
-    name = said.lower()
-    name = name if name in price.service_tiers else TIER_ALIASES.get(name, name)
-    if name in price.service_tiers:
-        return name, () if served else ("tier_assumed",)
-    if name in BASE_TIERS:
+    plain = said.lower()
+    for name in (said, plain, TIER_ALIASES.get(plain, plain)):
+        if name in price.service_tiers:
+            return name, () if served else ("tier_assumed",)
+    if plain in BASE_TIERS:
         return None, ()
-    return None, (f"tier_unpriced:{name}",) if served else (f"tier_unpriced:{name}", "tier_assumed")
+    unpriced = f"tier_unpriced:{plain[:_LONGEST_NAME]}"
+    return None, (unpriced,) if served else (unpriced, "tier_assumed")
