@@ -1,0 +1,147 @@
+"""costspan.telemetry.metrics: exact sums, bounded labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from costspan.telemetry.metrics import Counter, Distribution, Gauges, Histogram, Instrument, Metrics
+from fakes.records import ANSWERED, EXCHANGE, FAILED, ORIGIN
+
+GAUGES = Gauges(
+    inflight=lambda: 0, config_generation=lambda: 1, reload_success=lambda: True, ledger_degraded=lambda: False
+)
+
+
+def metrics(*attributes: str) -> Metrics:
+    return Metrics(GAUGES, attributes, lambda: 0)
+
+
+def points(recorded: Metrics, name: str) -> dict[tuple[tuple[str, str], ...], Any]:
+    (family,) = (family for family in recorded.collect() if family.instrument.name == name)
+    return {tuple(point.labels.items()): point.value for point in family.points}
+
+
+def test_costs_add_up_exactly() -> None:
+    recorded = metrics()
+    for _ in range(10):
+        recorded.record_attempt(replace(ANSWERED, cost_usd=Decimal("0.1")))
+
+    assert list(points(recorded, "costspan.cost.usd").values()) == [Decimal("1.0")]
+
+
+def test_estimates_have_a_series_of_their_own() -> None:
+    recorded = metrics()
+    recorded.record_attempt(FAILED)
+    recorded.record_attempt(replace(FAILED, cost_status="exact", cost_usd=Decimal(2)))
+
+    assert {dict(labels)["status"]: value for labels, value in points(recorded, "costspan.cost.usd").items()} == {
+        "estimated": Decimal("0.01"),
+        "exact": Decimal(2),
+    }
+
+
+def test_an_unpriced_attempt_is_counted_and_adds_no_cost() -> None:
+    recorded = metrics()
+    recorded.record_attempt(replace(ANSWERED, cost_usd=None, cost_status="unpriced"))
+
+    assert points(recorded, "costspan.cost.usd") == {}
+    assert list(points(recorded, "costspan.unpriced").values()) == [1]
+
+
+def test_a_free_attempt_is_not_unpriced() -> None:
+    recorded = metrics()
+    recorded.record_attempt(replace(ANSWERED, cost_usd=Decimal(0), cost_status="free"))
+
+    assert points(recorded, "costspan.unpriced") == {}
+
+
+def test_tokens_are_counted_by_type_and_only_when_reported() -> None:
+    recorded = metrics("team")
+    recorded.record_attempt(ANSWERED)
+    recorded.record_attempt(FAILED)
+
+    found = points(recorded, "gen_ai.client.token.usage")
+    assert {dict(labels)["gen_ai.token.type"]: value.total for labels, value in found.items()} == {
+        "input": 160.0,
+        "output": 25.0,
+    }
+    assert {dict(labels)["team"] for labels in found} == {"checkout"}
+
+
+def test_the_first_chunk_is_measured_on_streams_only() -> None:
+    recorded = metrics()
+    whole = replace(ANSWERED, started=replace(ANSWERED.started, origin=replace(ORIGIN, stream=False)))
+    recorded.record_attempt(whole)
+    assert points(recorded, "gen_ai.client.operation.time_to_first_chunk") == {}
+
+    recorded.record_attempt(ANSWERED)
+    (value,) = points(recorded, "gen_ai.client.operation.time_to_first_chunk").values()
+    assert value.total == 0.25
+
+
+def test_overhead_is_what_upstreams_did_not_take_and_never_negative() -> None:
+    recorded = metrics()
+    recorded.record_exchange(EXCHANGE)
+    recorded.record_exchange(replace(EXCHANGE, upstream_ms=2000.0))
+
+    (value,) = points(recorded, "costspan.overhead").values()
+    assert value.total == pytest.approx(0.002)
+    assert value.count == 2
+
+
+def test_an_attribute_has_at_most_200_values() -> None:
+    recorded = metrics("team")
+    for number in range(300):
+        origin = replace(ORIGIN, attributes={"team": f"team{number}"})
+        recorded.record_attempt(replace(ANSWERED, started=replace(ANSWERED.started, origin=origin)))
+
+    found = {dict(labels)["team"]: value for labels, value in points(recorded, "costspan.cost.usd").items()}
+    assert len(found) == 201
+    assert found["team0"] == Decimal("0.000725")
+    assert found["other"] == Decimal("0.0725")
+
+
+def test_models_that_clients_make_up_are_bounded_too() -> None:
+    recorded = metrics()
+    for number in range(300):
+        recorded.record_attempt(replace(ANSWERED, started=replace(ANSWERED.started, model_requested=f"model{number}")))
+
+    assert len(points(recorded, "costspan.cost.usd")) == 201
+
+
+def test_a_missing_attribute_is_a_missing_label_and_a_reserved_one_is_left_out() -> None:
+    recorded = metrics("customer", "model")
+    recorded.record_attempt(ANSWERED)
+
+    (labels,) = points(recorded, "costspan.cost.usd")
+    assert dict(labels) == {
+        "provider": "anthropic",
+        "model": "claude-sonnet-4-5",
+        "route": "smart",
+        "status": "exact",
+    }
+
+
+def test_series_of_one_instrument_are_bounded() -> None:
+    counter = Counter(Instrument("c", "counter", "", "", ("a",)))
+    histogram = Histogram(Instrument("h", "histogram", "", "", ("a",), (1.0,)))
+    for number in range(2100):
+        counter.add((str(number),), 1)
+        histogram.record((str(number),), 1.0)
+
+    for family in (counter.collect(), histogram.collect()):
+        assert len(family.points) == 2001
+    assert {point.value for point in counter.collect().points if point.labels == {"a": "other"}} == {100}
+
+
+def test_bounds_of_buckets_are_inclusive() -> None:
+    histogram = Histogram(Instrument("h", "histogram", "", "", (), (1.0, 2.0)))
+    for value in (0.5, 1.0, 1.5, 2.0, 99.0):
+        histogram.record((), value)
+
+    (point,) = histogram.collect().points
+    assert point.value == Distribution((2, 2, 1), 104.0)
