@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import functools
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from costspan.dialects.types import Profile
 from costspan.errors import Malformed
 from costspan.ir import events
 from costspan.ir.reply import FinishReason
-from costspan.ir.request import Citation, Opaque
+from costspan.ir.request import Block, Citation, Opaque, Reasoning, Text, ToolCall
 from costspan.wire import json, sse
 
 ROOT = Path(__file__).parents[3]
@@ -393,6 +394,70 @@ def test_blocks_of_recorded_streams_are_paired_and_dense(id_: str) -> None:
             case _:
                 pass
     assert not open_
+
+
+def fold(made: list[events.Event]) -> list[Block]:
+    """The blocks of a stream with one choice, as a whole answer would have them."""
+    blocks: dict[int, Block] = {}
+    for event in made:
+        match event:
+            case events.BlockStarted(kind="text"):
+                blocks[event.index] = Text("")
+            case events.BlockStarted(kind="reasoning"):
+                blocks[event.index] = Reasoning()
+            case events.BlockStarted(kind="tool_call"):
+                blocks[event.index] = ToolCall(event.id, event.name, "")
+            case events.TextDelta() | events.ReasoningDelta():
+                block = blocks[event.index]
+                assert isinstance(block, (Text, Reasoning))
+                blocks[event.index] = replace(block, text=block.text + event.text)
+            case events.ArgumentsDelta():
+                call_ = blocks[event.index]
+                assert isinstance(call_, ToolCall)
+                blocks[event.index] = replace(call_, arguments=call_.arguments + event.json)
+            case _:
+                pass
+    return list(blocks.values())
+
+
+def test_a_stream_adds_up_to_the_equivalent_answer() -> None:
+    raw = (
+        chunk({"role": "assistant", "reasoning": "H"})
+        + chunk({"reasoning": "m"})
+        + chunk({"content": "Let me "})
+        + chunk({"content": "see"})
+        + chunk(call(index=0, id="a", function={"name": "f", "arguments": '{"x"'}))
+        + chunk(call(index=1, id="b", function={"name": "g", "arguments": "{}"}))
+        + chunk(call(index=0, function={"arguments": ":1.0}"}))
+        + chunk(finish="tool_calls")
+        + DONE
+    )
+    message = {
+        "role": "assistant",
+        "reasoning": "Hm",
+        "content": "Let me see",
+        "tool_calls": [
+            {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x":1.0}'}},
+            {"id": "b", "type": "function", "function": {"name": "g", "arguments": "{}"}},
+        ],
+    }
+    reply = openai_chat.decode_reply({"id": "c1", "choices": [{"message": message, "finish_reason": "tool_calls"}]})
+
+    assert fold(decode(raw)) == list(reply.choices[0].blocks)
+
+
+@NEEDS_CORPUS
+@pytest.mark.parametrize("id_", STREAMS)
+def test_recorded_streams_add_up_to_text_or_valid_calls(id_: str) -> None:
+    row = recorded()[id_]
+    blocks = fold(decode(base64.b64decode(row["response_body_b64"]), profile=profile_of(row)))
+
+    assert any(isinstance(block, (Text, ToolCall)) for block in blocks)
+    for block in blocks:
+        if isinstance(block, ToolCall):
+            assert block.id
+            assert block.name
+            json.loads_object(block.arguments)
 
 
 @NEEDS_CORPUS

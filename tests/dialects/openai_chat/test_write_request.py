@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from costspan.dialects import openai_chat
+from costspan.dialects.types import Profile
+from costspan.errors import Untranslatable
+from costspan.ir.request import (
+    Cache,
+    Message,
+    OutputFormat,
+    ReasoningOptions,
+    Request,
+    Sampling,
+    Text,
+    Tool,
+    ToolChoice,
+)
+from costspan.wire import json
+
+HI = (Message("user", (Text("Hi"),)),)
+BASE = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+OPENROUTER = Profile(name="openrouter", rename=MappingProxyType({"reasoning": "reasoning", "top_k": "top_k"}))
+OLDER = Profile(
+    name="older",
+    rename=MappingProxyType({"max_completion_tokens": "max_tokens", "seed": "random_seed"}),
+    rejects=frozenset({"user", "stream_options", "tools", "response_format", "n", "reasoning_effort"}),
+)
+
+
+def encode(profile: Profile | None = None, **fields: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    encoded = openai_chat.encode_request(Request("m", HI, **fields), profile or Profile())
+    return json.loads_object(encoded.body), encoded.losses
+
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
+    "nothing else": ({}, {}, ()),
+    "limit": ({"max_output_tokens": 5}, {"max_completion_tokens": 5}, ()),
+    "stream": ({"stream": True}, {"stream": True, "stream_options": {"include_usage": True}}, ()),
+    "sampling": (
+        {"sampling": Sampling(temperature=0, top_p=0.5, presence_penalty=1, seed=3, logit_bias={"1": 2})},
+        {"temperature": 0, "top_p": 0.5, "presence_penalty": 1, "seed": 3, "logit_bias": {"1": 2}},
+        (),
+    ),
+    "sampling that it lacks": (
+        {"sampling": Sampling(top_k=1, min_p=0.5, repetition_penalty=1.5)},
+        {},
+        ("top_k", "min_p", "repetition_penalty"),
+    ),
+    "five stop sequences": ({"stop": ("a", "b", "c", "d", "e")}, {"stop": ["a", "b", "c", "d"]}, ("stop",)),
+    "tools": (
+        {
+            "tools": (Tool("f", "d", {"type": "object"}, strict=True), Tool("g", cache=Cache())),
+            "tool_choice": ToolChoice("named", "f"),
+            "parallel_tool_calls": False,
+        },
+        {
+            "tools": [
+                {
+                    "type": "function",
+                    "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True},
+                },
+                {"type": "function", "function": {"name": "g"}},
+            ],
+            "tool_choice": {"type": "function", "function": {"name": "f"}},
+            "parallel_tool_calls": False,
+        },
+        ("cache_control",),
+    ),
+    "a tool choice without tools": ({"tool_choice": ToolChoice("required")}, {}, ("tool_choice",)),
+    "json": ({"output_format": OutputFormat()}, {"response_format": {"type": "json_object"}}, ()),
+    "schema": (
+        {"output_format": OutputFormat({"x": 1}, strict=True)},
+        {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "response", "schema": {"x": 1}, "strict": True},
+            }
+        },
+        (),
+    ),
+    "effort": ({"reasoning": ReasoningOptions("high")}, {"reasoning_effort": "high"}, ()),
+    "budget": (
+        {"reasoning": ReasoningOptions(budget_tokens=2000, exclude=True), "max_output_tokens": 10_000},
+        {"max_completion_tokens": 10_000, "reasoning_effort": "low"},
+        ("reasoning.exclude",),
+    ),
+    "dynamic": ({"reasoning": ReasoningOptions(dynamic=True, summary="auto")}, {}, ("reasoning.summary",)),
+    "choices and logprobs": (
+        {"n": 2, "logprobs": True, "top_logprobs": 3},
+        {"n": 2, "logprobs": True, "top_logprobs": 3},
+        (),
+    ),
+    "about the caller": (
+        {"end_user": "ann", "metadata": {"k": "v"}, "service_tier": "flex"},
+        {"user": "ann", "metadata": {"k": "v"}, "service_tier": "flex"},
+        (),
+    ),
+    "another's tier": ({"service_tier": "standard_only"}, {}, ("service_tier",)),
+    "extensions": (
+        {"extensions": {"openai-chat": {"store": True}, "anthropic-messages": {"container": "c", "mcp_servers": []}}},
+        {"store": True},
+        ("container", "mcp_servers"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected", "losses"), CASES.values(), ids=CASES.keys())
+def test_a_request_is_written_with_its_losses_named(
+    fields: dict[str, Any], expected: dict[str, Any], losses: tuple[str, ...]
+) -> None:
+    assert encode(**fields) == (BASE | expected, losses)
+
+
+def test_a_host_gets_its_own_names_and_nothing_that_it_refuses() -> None:
+    body, losses = encode(
+        OLDER,
+        stream=True,
+        max_output_tokens=5,
+        end_user="ann",
+        sampling=Sampling(seed=3),
+        reasoning=ReasoningOptions("low"),
+    )
+
+    assert body == BASE | {"stream": True, "max_tokens": 5, "random_seed": 3}
+    assert losses == ("user", "reasoning_effort")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [({"tools": (Tool("f"),)}, "tools"), ({"output_format": OutputFormat()}, "response_format"), ({"n": 2}, "n")],
+    ids=["tools", "structured output", "choices"],
+)
+def test_a_host_that_refuses_what_the_answer_depends_on_is_not_asked(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(Untranslatable) as caught:
+        encode(OLDER, **fields)
+
+    assert caught.value.param == param
+
+
+def test_fields_that_the_profile_names_are_sent() -> None:
+    options = ReasoningOptions(budget_tokens=2000, exclude=True, summary="auto")
+    body, losses = encode(OPENROUTER, reasoning=options, sampling=Sampling(top_k=4))
+
+    assert body == BASE | {"top_k": 4, "reasoning": {"max_tokens": 2000, "summary": "auto", "exclude": True}}
+    assert losses == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [(ReasoningOptions("none"), {"effort": "none"}), (ReasoningOptions(dynamic=True), {"enabled": True})],
+)
+def test_the_reasoning_object_says_effort_or_merely_yes(options: ReasoningOptions, expected: dict[str, Any]) -> None:
+    assert encode(OPENROUTER, reasoning=options)[0]["reasoning"] == expected
+
+
+def test_what_is_decoded_is_written_as_it_was() -> None:
+    body = BASE | {
+        "messages": [
+            {"role": "system", "content": "Be kind"},
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x":1.0}'}}],
+            },
+            {"role": "tool", "tool_call_id": "a", "content": "42"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        "tool_choice": "auto",
+        "max_completion_tokens": 5,
+        "stop": ["END"],
+        "prompt_cache_key": "p",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    encoded = openai_chat.encode_request(openai_chat.decode_request(body))
+
+    assert json.loads(encoded.body) == body
+    assert encoded.losses == ()
