@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from fakes import ledger_records as records
 
 from costspan.ledger import lines
 from costspan.wire import json
+from fakes import ledger_records as records
 
 SPECIFIED = {
     *("type", "v", "id", "exchange_id", "time", "provider", "model_requested", "model_served", "route", "dialect_in"),
