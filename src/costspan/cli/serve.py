@@ -38,7 +38,7 @@ def serve(source: Source, *, listen: str | None, watch: bool) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every key
     from costspan.telemetry.logs import ExchangeLog, configure  # noqa: PLC0415 - after the signal
 
-    configure(sys.stderr)
+    configure()
     try:
         gateway = build(source, listen=listen, observers=(ExchangeLog(),))
     except ConfigError as error:

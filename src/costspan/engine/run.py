@@ -138,7 +138,7 @@ class Run:
             reached=self._billable(error),
             estimate=estimate,
             estimate_basis=basis,
-            service_tier=usage.service_tier if usage else None,
+            service_tier=self._tier_asked(),
             at=self._at,
         )
         flags = settled.flags
@@ -167,6 +167,10 @@ class Run:
             estimate_basis=settled.basis,
             cost_reported_usd=usage.reported_cost if usage else None,
         )
+
+    def _tier_asked(self) -> str | None:
+        tier = self.call.fields.get("service_tier")
+        return tier if isinstance(tier, str) else None
 
     def _learn(self) -> None:
         """Take over what the stream told."""

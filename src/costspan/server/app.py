@@ -165,6 +165,7 @@ class Gateway:
             self._servers[0][1].close()
         reserve = min(END_RESERVE, grace / 2)
         await self.state.until_idle(grace - reserve)
+        await self.state.cut_off(reserve)
         for server, listener in self._servers:
             listener.close()
             server.pre_shutdown()

@@ -14,6 +14,7 @@ from costspan.engine.call import Call
 from costspan.engine.execute import Exhausted
 from costspan.errors import ClientError, UpstreamError
 from costspan.ledger.records import Origin
+from costspan.pricing.settle import add
 from costspan.server import body as bodies
 from costspan.server import errors, origin
 from costspan.server.beat import Beat
@@ -152,7 +153,9 @@ class _Exchange:
         try:
             return await self._run(beat)
         except asyncio.CancelledError:
-            await self._left()
+            if self._state.stopping and self._request.transport is not None:
+                return await self._cut_off(beat)
+            self._abandon()
             raise
         except ConnectionError:  # the client's connection broke while we wrote
             self._abandon()
@@ -185,8 +188,7 @@ class _Exchange:
         headers = self._headers(answer, answer.headers)
         attempts = self._call.attempts
         if all(attempt.cost_status in ("exact", "provider", "free") for attempt in attempts):
-            total = sum(attempt.cost_usd for attempt in attempts if attempt.cost_usd is not None)
-            headers["x-costspan-cost-usd"] = format(total, "f")
+            headers["x-costspan-cost-usd"] = format(add(attempt.cost_usd for attempt in attempts) or 0, "f")
         self._finish("ok", answer.status)
         headers["content-type"] = "application/json"
         return web.Response(status=answer.status, body=answer.body, headers=headers)
@@ -272,19 +274,21 @@ class _Exchange:
     def _at_boundary(self) -> bool:
         return not isinstance(self._answer, Streamed) or self._answer.at_boundary
 
-    async def _left(self) -> None:
-        """Cancelled: by a client that left, or by us because the time to shut down has come."""
-        if self._state.stopping and self._response is not None and self._response.prepared:
-            answer = errors.shutting_down(self._id)
-            with_error = self._call.dialect.encode_stream_error(answer)
-            await self._response.write(with_error)
-            await self._response.write_eof()
+    async def _cut_off(self, beat: Beat) -> web.StreamResponse:
+        """The time to shut down has come: end with an error, and the books closed."""
         self._abandon()
+        answer = errors.shutting_down(self._id)
+        if self._response is None:
+            return errors.response(answer, self._call.dialect, {"connection": "close", "retry-after": "1"})
+        beat.stop()
+        await self._break_off(self._response, answer)
+        return self._response
 
     def _abandon(self) -> None:
         if self._answer is not None:
             self._state.engine.abandon(self._answer)
-        self._finish("cancelled", CLIENT_LEFT, "client_cancelled" if not self._state.stopping else "shutting_down")
+        stopping = self._state.stopping
+        self._finish("cancelled", 503 if stopping else CLIENT_LEFT, "shutting_down" if stopping else "client_cancelled")
 
     def _finish(self, outcome: Outcome, status: int, error_type: str | None = None) -> None:
         if self._call.finished:

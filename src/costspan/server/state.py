@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from costspan.server import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from aiohttp import web
 
@@ -45,18 +45,27 @@ class State:
     """Body and content type of /metrics."""
     ready: bool = False
     stopping: bool = False
-    in_flight: int = 0
+    under_way: set[asyncio.Task[object]] = field(default_factory=set)
+    """The tasks that answer requests now."""
     _idle: asyncio.Event | None = field(default=None, init=False)
 
-    def enter(self) -> None:
-        """One more request is under way."""
-        self.in_flight += 1
+    @property
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return len(self.under_way)
 
-    def leave(self) -> None:
-        """One less."""
-        self.in_flight -= 1
-        if not self.in_flight and self._idle is not None:
-            self._idle.set()
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """The current task answers a request."""
+        task = asyncio.current_task()
+        if task is not None:
+            self.under_way.add(task)
+        try:
+            yield
+        finally:
+            self.under_way.discard(task)  # type: ignore[arg-type] # - None is in no set
+            if not self.under_way and self._idle is not None:
+                self._idle.set()
 
     async def until_idle(self, seconds: float) -> None:
         """Wait until no request is under way, at most so long."""
@@ -71,3 +80,11 @@ class State:
         query = request.rel_url.query.get("key") if request.rel_url.raw_query_string else None
         presented = guard.presented_key(request.headers, query) if snapshot.keys else None
         return guard.authenticate(presented, snapshot, datetime.fromtimestamp(self.clock.wall_ns() / 1e9, UTC).date())
+
+    async def cut_off(self, seconds: float) -> None:
+        """Cancel what is under way (streams end with a typed error) and wait for it, at most so long."""
+        tasks = set(self.under_way)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)

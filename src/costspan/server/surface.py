@@ -13,7 +13,7 @@ from costspan.server.exchange import Exchanges, may_use
 from costspan.wire import json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from costspan.dialects.types import Dialect
     from costspan.server.state import State
@@ -72,18 +72,12 @@ class Surface:
     async def _route(self, request: web.BaseRequest, path: str, dialect: Dialect) -> web.StreamResponse:
         if path in _CHAT:
             _only(request, "POST")
-            return await self._counted(self._exchanges.handle(request, dialect.NAME))
+            with self._state.counted():
+                return await self._exchanges.handle(request, dialect.NAME)
         if path == _MODELS or path.startswith(_MODELS + "/"):
             _only(request, "GET")
             return self._models(request, path.removeprefix(_MODELS).removeprefix("/"))
         raise ClientError("there is nothing at this path", status=404, code="not_found")
-
-    async def _counted(self, answering: Awaitable[web.StreamResponse]) -> web.StreamResponse:
-        self._state.enter()
-        try:
-            return await answering
-        finally:
-            self._state.leave()
 
     def _models(self, request: web.BaseRequest, name: str) -> web.Response:
         snapshot = self._state.live.current
