@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
 import sys
@@ -26,11 +27,12 @@ class HelmFailed(Exception):
     """Helm refused; the message is what it told the user."""
 
 
-def helm(*arguments: str | Path, values: Document | None = None) -> str:
-    """Run Helm without network or cluster and return its output."""
+@functools.cache
+def helm(*arguments: str | Path, values: str | None = None) -> str:
+    """Run Helm without network or cluster, `values` as YAML on its input, and return its output."""
     done = subprocess.run(
         [HELM, *arguments, *(("--values", "-") if values is not None else ())],
-        input=yaml.safe_dump(values or {}),
+        input=values or "",
         capture_output=True,
         text=True,
         timeout=30,
@@ -43,7 +45,7 @@ def helm(*arguments: str | Path, values: Document | None = None) -> str:
 
 def render(chart: Path = CHART, values: Document | None = None) -> Documents:
     """Return the documents of one release named `demo` in namespace `shop`."""
-    return read(helm("template", "demo", chart, "--namespace", "shop", values=values or {}))
+    return read(helm("template", "demo", chart, "--namespace", "shop", values=yaml.safe_dump(values or {})))
 
 
 def read(text: str) -> Documents:
