@@ -32,6 +32,7 @@ _WORDS = {
     "model_type": "expected a mapping of keys and values",
     "model_attributes_type": "expected a mapping of keys and values",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
 }
 """Better words for what pydantic says, by the type of the error."""
 
@@ -64,13 +65,14 @@ class Document:
 
     def problems_of(self, error: ValidationError, model: type[Section]) -> list[tuple[Path, Problem]]:
         """Return each of pydantic's errors as the path that has to change and the problem."""
-        return [self._problem_of(detail, model) for detail in error.errors(include_url=False, include_input=False)]
+        details = error.errors(include_url=False, include_input=False)
+        return [self._problem_of(detail, model) for detail in details if not _counts_what_failed(detail, details)]
 
     def _problem_of(self, detail: ErrorDetails, model: type[Section]) -> tuple[Path, Problem]:
         node, found = nearest(self.root, detail["loc"])
         match detail["type"]:
             case "missing":
-                path = (*found, str(detail["loc"][-1]))
+                path = (*nearest(self.root, detail["loc"][:-1])[1], str(detail["loc"][-1]))
                 return path, self.problem(path, _WORDS["missing"])
             case "extra_forbidden":
                 return found, self.unknown_key(found, keys_at(model, found[:-1]))
@@ -123,6 +125,14 @@ def _item(annotation: Any) -> Any:  # noqa: ANN401 - annotations have no type of
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
     return next(iter(get_args(annotation)), None)
+
+
+def _counts_what_failed(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Whether a list is called too short only because items of it are wrong: those are told already."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in details
+    )
 
 
 def _reason(detail: ErrorDetails) -> str:
