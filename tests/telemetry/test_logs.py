@@ -21,7 +21,12 @@ from fakes.records import ANSWERED, ATTEMPTS, EXCHANGE, ORIGIN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-QUIETED = ("aiohttp.server", "aiohttp.web", "aiohttp.internal", "asyncio", "opentelemetry.util.re")
+EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+QUIETED = (
+    *("aiohttp.server", "aiohttp.web", "aiohttp.internal", "asyncio", "opentelemetry.util.re", EXPORTER),
+    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
+    "opentelemetry.exporter.otlp.proto.grpc.exporter",
+)
 
 
 class Terminal(io.StringIO):
@@ -258,3 +263,13 @@ async def test_bytes_of_malformed_requests_are_never_logged(root: logging.Logger
     assert canary not in stream.getvalue()
     assert any("ValueError" in line["message"] for line in lines(stream) if line["logger"] == "aiohttp.server")
     assert not [line for line in lines(stream) if line["logger"] == "aiohttp.access"]
+
+
+def test_an_exporter_that_keeps_failing_says_so_once_a_minute(root: logging.Logger) -> None:
+    stream = io.StringIO()
+    configure("INFO", stream)
+    logger = logging.getLogger(EXPORTER)
+    for created in (1000.0, 1001.0, 1059.0, 1060.0):
+        logger.handle(logging.makeLogRecord({"name": EXPORTER, "levelno": 40, "msg": "failed", "created": created}))
+
+    assert [line["time"] for line in lines(stream)] == ["1970-01-01T00:16:40.000Z", "1970-01-01T00:17:40.000Z"]

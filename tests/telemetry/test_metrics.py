@@ -59,6 +59,14 @@ def test_a_free_attempt_is_not_unpriced() -> None:
     assert points(recorded, "costspan.unpriced") == {}
 
 
+def test_an_attempt_without_even_an_estimate_is_not_unpriced() -> None:
+    recorded = metrics()
+    recorded.record_attempt(replace(FAILED, cost_estimated_usd=None))
+
+    assert points(recorded, "costspan.unpriced") == {}
+    assert points(recorded, "costspan.cost.usd") == {}
+
+
 def test_tokens_are_counted_by_type_and_only_when_reported() -> None:
     recorded = metrics("team")
     recorded.record_attempt(ANSWERED)

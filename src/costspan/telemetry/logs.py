@@ -31,6 +31,7 @@ EXCHANGE_LOGGER = "costspan.exchange"
 _MAX_MESSAGE = 4096
 _MAX_FRAMES = 20
 _NS_PER_MS = 1_000_000
+_MINUTE = 60.0
 
 _KEY_SHAPES = re.compile(
     r"""
@@ -177,15 +178,32 @@ class _OnlyTheKind(logging.Filter):
         return True
 
 
+class _OncePerMinute(logging.Filter):
+    """Lets one record per logger and level pass each minute: a collector that is down is said, not repeated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        source = (record.name, record.levelno)
+        before = self._passed.get(source)
+        if before is not None and 0 <= record.created - before < _MINUTE:
+            return False
+        self._passed[source] = record.created
+        return True
+
+
 _ONLY_THE_KIND = _OnlyTheKind()
+_ONCE_PER_MINUTE = _OncePerMinute()
 
 
 def _quiet_libraries() -> None:
     """Strip the loggers that print input, exceptions or header values; silence those that only repeat ours."""
     for name in ("aiohttp.server", "aiohttp.web", "aiohttp.internal", "asyncio", "opentelemetry.util.re"):
-        logger = logging.getLogger(name)
-        logger.removeFilter(_ONLY_THE_KIND)
-        logger.addFilter(_ONLY_THE_KIND)
+        logging.getLogger(name).addFilter(_ONLY_THE_KIND)
+    for name in ("http.trace_exporter", "http.metric_exporter", "grpc.exporter"):
+        logging.getLogger(f"opentelemetry.exporter.otlp.proto.{name}").addFilter(_ONCE_PER_MINUTE)
     logging.getLogger("aiohttp.access").disabled = True
 
 
