@@ -316,6 +316,11 @@ THINKING: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
         {"max_tokens": 5000, "thinking": {"type": "enabled", "budget_tokens": 4999}},
         ("reasoning",),
     ),
+    "budget as large as the limit": (
+        {"reasoning": ReasoningOptions(budget_tokens=5000), "max_output_tokens": 5000},
+        {"max_tokens": 5000, "thinking": {"type": "enabled", "budget_tokens": 4999}},
+        ("reasoning",),
+    ),
     "a limit without room to think": (
         {"reasoning": ReasoningOptions("high"), "max_output_tokens": 500},
         {"max_tokens": 500},

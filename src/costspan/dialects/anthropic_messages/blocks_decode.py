@@ -88,7 +88,9 @@ def _image(raw: json.Object, path: str) -> Iterator[Block]:
 def _document(raw: json.Object, path: str) -> Iterator[Block]:
     source = _source(raw, path)
     if source.get("type") == "content":  # a document made of blocks: its parts are what a model reads
-        yield from decode_blocks(source.get("content"), f"{path}.source.content")
+        content = source.get("content")
+        _only(content, f"{path}.source.content", lambda type_: type_ in _IN_DOCUMENTS)
+        yield from decode_blocks(content, f"{path}.source.content")
         return
     yield _media("document", raw, source, path)
 
@@ -122,22 +124,34 @@ def _tool_use(raw: json.Object, path: str) -> Iterator[Block]:
     input_ = raw.get("input")
     if not isinstance(input_, dict):
         raise invalid(f"{path}.input", "an object")
-    try:
-        arguments = json.text(input_)
-    except Malformed:
-        raise invalid(f"{path}.input", "an object that can be written as JSON") from None
+    arguments = _as_json(input_, f"{path}.input")
     yield ToolCall(text_of(raw, "id", path), text_of(raw, "name", path), arguments, cache=decode_cache(raw))
 
 
 def _tool_result(raw: json.Object, path: str) -> Iterator[Block]:
-    content = raw.get("content")
-    found = decode_blocks(content, f"{path}.content") if content is not None else iter(())
-    blocks = tuple(block if isinstance(block, Text | Media) else Text(_as_text(block)) for block in found)
+    content, where = raw.get("content"), f"{path}.content"
+    _only(content, where, lambda type_: type_ != "tool_result")
+    found = decode_blocks(content, where) if content is not None else iter(())
+    blocks = tuple(block if isinstance(block, Text | Media) else Text(_as_text(block, where)) for block in found)
     is_error = raw.get("is_error") is True
     yield ToolResult(text_of(raw, "tool_use_id", path), blocks, is_error, decode_cache(raw))
 
 
-def _as_text(block: Block) -> str:
+def _only(content: object, path: str, allowed: Callable[[object], bool]) -> None:
+    """Refuse blocks that may not be inside others: there is no end to how deep they could be."""
+    for position, raw in enumerate(content if isinstance(content, list) else ()):
+        if isinstance(raw, dict) and not allowed(raw.get("type")):
+            raise invalid(f"{path}[{position}].type", "a kind of block that may be inside another")
+
+
+def _as_json(value: object, path: str) -> str:
+    try:
+        return json.text(value)
+    except Malformed:
+        raise invalid(path, "nested less deeply") from None
+
+
+def _as_text(block: Block, path: str) -> str:
     """A block that only this dialect has in tool results (a search result, a tool reference), for the model to read."""
     match block:
         case ServerTool(kind="search_result", raw={"content": list(content), **rest}):
@@ -145,7 +159,7 @@ def _as_text(block: Block) -> str:
             parts = [part.get("text") for part in content if isinstance(part, dict)]
             return "\n".join([heading, *(part for part in parts if isinstance(part, str))])
         case ServerTool(raw=raw):
-            return json.text(raw)
+            return _as_json(raw, path)
         case _:
             return ""
 
@@ -165,6 +179,8 @@ def _opaque(kind: Literal["signature", "redacted"], data: str) -> Opaque:
     """Ours, or the foreign one that was wrapped so that an Anthropic client could carry it."""
     return opaque.unwrap(data) or Opaque(NAME, kind, data)
 
+
+_IN_DOCUMENTS = ("text", "image")
 
 _READERS: dict[str, Callable[[dict[str, Any], str], Iterator[Block]]] = {
     "text": _text,

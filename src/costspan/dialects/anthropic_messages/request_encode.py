@@ -8,7 +8,7 @@ from costspan.dialects.anthropic_messages.blocks_encode import Losses, encode_bl
 from costspan.dialects.anthropic_messages.thinking import add_limits
 from costspan.dialects.anthropic_messages.vocabulary import NAME, TIERS_OUT
 from costspan.dialects.types import PLAIN, Encoded
-from costspan.errors import Untranslatable
+from costspan.errors import Malformed, Untranslatable
 from costspan.ir.request import Message, Text, ToolChoice
 from costspan.wire import json
 
@@ -38,7 +38,10 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     _add_format(body, request, losses)
     _add_rest(body, request, losses)
     _note_unknown(request, losses)
-    return Encoded(json.dumps(_for_host(body, profile, losses)), losses.names())
+    try:
+        return Encoded(json.dumps(_for_host(body, profile, losses)), losses.names())
+    except Malformed:
+        raise Untranslatable("the request is nested too deeply to be translated", param="messages") from None
 
 
 def _add_system(body: json.Object, request: Request, losses: Losses) -> None:

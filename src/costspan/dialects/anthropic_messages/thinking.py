@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from costspan.dialects.anthropic_messages.vocabulary import (
-    DEFAULT_MAX_TOKENS,
-    THINKING_MAX_TOKENS,
-)
-from costspan.ir.reasoning import MIN_BUDGET, budget_of
+from costspan.dialects.anthropic_messages.models import traits_of
+from costspan.dialects.anthropic_messages.vocabulary import DEFAULT_MAX_TOKENS, THINKING_MAX_TOKENS
+from costspan.ir.reasoning import MIN_BUDGET, budget_of, effort_of
 
 if TYPE_CHECKING:
     from costspan.dialects.anthropic_messages.blocks_encode import Losses
+    from costspan.dialects.anthropic_messages.models import Traits
     from costspan.ir.request import ReasoningOptions, Request
     from costspan.wire import json
 
@@ -24,34 +23,52 @@ _MIN_TOP_P = 0.95
 
 
 def add_limits(body: json.Object, request: Request, losses: Losses) -> None:
-    """Set `max_tokens` and `thinking`.
+    """Set `max_tokens` and `thinking`, and take out the sampling that the model refuses.
 
     What the client allowed is never exceeded: where it leaves no room to think, there is no thinking.
     """
-    options, limit = request.reasoning, request.max_output_tokens
+    options, limit, traits = request.reasoning, request.max_output_tokens, traits_of(request.model)
     body["max_tokens"] = limit or DEFAULT_MAX_TOKENS
-    if options is None:
-        return
-    if options.effort == "none":
-        body["thinking"] = {"type": "disabled"}
-        return
-    if not (options.effort or options.budget_tokens or options.dynamic):
-        return
+    if options is not None and options.effort == "none":
+        _switch_off(body, traits, losses)
+    elif options is not None and (options.effort or options.budget_tokens or options.dynamic):
+        _think(body, options, limit, traits, losses)
+    _settle_sampling(body, traits, losses)
+
+
+def _switch_off(body: json.Object, traits: Traits, losses: Losses) -> None:
+    if traits.off is None:
+        losses.add("reasoning")
+    elif traits.off:
+        body["thinking"] = {"type": traits.off}
+
+
+def _think(body: json.Object, options: ReasoningOptions, limit: int | None, traits: Traits, losses: Losses) -> None:
     if _breaks_tool_loop(body["messages"]):
         losses.add("reasoning")
-        return
-    if options.dynamic:
-        body["thinking"] = {"type": "adaptive", **_display(options)}
-        if options.effort:
-            body["output_config"] = {"effort": "low" if options.effort == "minimal" else options.effort}
-    elif not _add_budget(body, options, limit, losses):
-        return
-    _settle_sampling(body, losses)
+    elif traits.adaptive and (options.dynamic or not traits.budgets):
+        _add_adaptive(body, options, traits)
+    else:
+        _add_budget(body, options, limit, losses)
+    choice = body.get("tool_choice", {})
+    if "thinking" in body and choice.get("type") in {"any", "tool"}:
+        body["tool_choice"] = {**{k: v for k, v in choice.items() if k != "name"}, "type": "auto"}
+        losses.add("tool_choice")
 
 
-def _add_budget(body: json.Object, options: ReasoningOptions, limit: int | None, losses: Losses) -> bool:
-    """Set a budget; False where the limit leaves room for none."""
-    wanted = options.budget_tokens or budget_of(options.effort or "none", limit or THINKING_MAX_TOKENS)
+def _add_adaptive(body: json.Object, options: ReasoningOptions, traits: Traits) -> None:
+    """Let the model choose how much, guided by an effort. Models without budgets hide their thinking unless asked."""
+    display = _display(options) or ({} if traits.budgets else {"display": "summarized"})
+    body["thinking"] = {"type": "adaptive", **display}
+    effort = options.effort
+    if effort is None and options.budget_tokens:
+        effort = effort_of(options.budget_tokens, THINKING_MAX_TOKENS)
+    if effort is not None:
+        body["output_config"] = {"effort": "low" if effort == "minimal" else effort}
+
+
+def _add_budget(body: json.Object, options: ReasoningOptions, limit: int | None, losses: Losses) -> None:
+    wanted = options.budget_tokens or budget_of(options.effort or "medium", limit or THINKING_MAX_TOKENS)
     budget = max(wanted, MIN_BUDGET)
     if limit is None:
         body["max_tokens"] = budget + DEFAULT_MAX_TOKENS
@@ -59,9 +76,8 @@ def _add_budget(body: json.Object, options: ReasoningOptions, limit: int | None,
         losses.add("reasoning")
         budget = limit - 1
         if budget < MIN_BUDGET:
-            return False
+            return
     body["thinking"] = {"type": "enabled", "budget_tokens": budget, **_display(options)}
-    return True
 
 
 def _display(options: ReasoningOptions) -> json.Object:
@@ -70,20 +86,24 @@ def _display(options: ReasoningOptions) -> json.Object:
     return {"display": "summarized"} if options.summary else {}
 
 
-def _settle_sampling(body: json.Object, losses: Losses) -> None:
+def _settle_sampling(body: json.Object, traits: Traits, losses: Losses) -> None:
+    """Take out what is refused; a value that is the default anyway is no loss."""
+    thinks = body.get("thinking", {}).get("type") in {"enabled", "adaptive"}
+    fixed = thinks or not traits.sampling
+    lowest_top_p = 1 if not traits.sampling else _MIN_TOP_P if thinks else 0
+    top_p = body.get("top_p", 1)
     refused = {
-        "temperature": body.get("temperature", 1) != 1,
-        "top_p": body.get("top_p", 1) < _MIN_TOP_P,
-        "top_k": "top_k" in body,
+        "temperature": fixed and body.get("temperature", 1) != 1,
+        "top_p": top_p < lowest_top_p or (top_p != 1 and "temperature" in body and not traits.temperature_with_top_p),
+        "top_k": fixed and "top_k" in body,
     }
     for name, is_refused in refused.items():
         if is_refused:
             del body[name]
             losses.add(name)
-    choice = body.get("tool_choice", {})
-    if choice.get("type") in {"any", "tool"}:
-        body["tool_choice"] = {**{k: v for k, v in choice.items() if k != "name"}, "type": "auto"}
-        losses.add("tool_choice")
+    if not traits.sampling:
+        body.pop("temperature", None)
+        body.pop("top_p", None)
 
 
 def _breaks_tool_loop(messages: list[json.Object]) -> bool:

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from costspan.dialects import anthropic_messages as dialect
+from costspan.dialects.anthropic_messages.models import Traits, traits_of
+from costspan.ir.request import Message, ReasoningOptions, Request, Sampling, Text
+from costspan.wire import json
+
+OLDEST = Traits(adaptive=False)
+OLD = Traits(adaptive=False, temperature_with_top_p=False)
+BETWEEN = Traits(temperature_with_top_p=False)
+NEW = Traits(budgets=False, sampling=False, off="")
+NEWEST = Traits(budgets=False, sampling=False)
+ALWAYS = Traits(budgets=False, sampling=False, off=None)
+
+MODELS = {
+    "claude-3-7-sonnet-20250219": OLDEST,
+    "claude-sonnet-4-20250514": OLDEST,
+    "claude-opus-4@20250514": OLDEST,
+    "claude-opus-4-1-20250805": OLD,
+    "claude-haiku-4-5-20251001": OLD,
+    "us.anthropic.claude-sonnet-4-5-20250929-v1:0": OLD,
+    "claude-sonnet-4-6": BETWEEN,
+    "anthropic.claude-opus-4-6-v1": BETWEEN,
+    "claude-opus-4-7": NEW,
+    "anthropic/claude-4.7-opus": NEW,
+    "claude-opus-4-8": NEW,
+    "claude-opus-5": NEWEST,
+    "claude-sonnet-5-5": NEWEST,
+    "claude-mythos-5-1": ALWAYS,
+    "claude-fable-5": ALWAYS,
+    "claude-mythos-preview": ALWAYS,
+    "kimi-k2": Traits(),
+    "claude": Traits(),
+}
+
+
+@pytest.mark.parametrize(("model", "traits"), MODELS.items())
+def test_a_model_s_name_tells_what_it_takes(model: str, traits: Traits) -> None:
+    assert traits_of(model) == traits
+
+
+def encode(model: str, **fields: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    encoded = dialect.encode_request(Request(model, (Message("user", (Text("hi"),)),), **fields))
+    body = json.loads_object(encoded.body)
+    del body["model"], body["messages"]
+    return body, encoded.losses
+
+
+ADAPTIVE = {"type": "adaptive", "display": "summarized"}
+
+ENCODED: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
+    "effort of a new model": (
+        "claude-opus-4-8",
+        {"reasoning": ReasoningOptions("high"), "max_output_tokens": 500},
+        {"max_tokens": 500, "thinking": ADAPTIVE, "output_config": {"effort": "high"}},
+        (),
+    ),
+    "least effort of a new model": (
+        "claude-opus-5",
+        {"reasoning": ReasoningOptions("minimal", exclude=True)},
+        {
+            "max_tokens": 4096,
+            "thinking": {"type": "adaptive", "display": "omitted"},
+            "output_config": {"effort": "low"},
+        },
+        (),
+    ),
+    "budget of a new model": (
+        "claude-opus-4-7",
+        {"reasoning": ReasoningOptions(budget_tokens=8000)},
+        {"max_tokens": 4096, "thinking": ADAPTIVE, "output_config": {"effort": "medium"}},
+        (),
+    ),
+    "the model's choice, of an old one": (
+        "claude-haiku-4-5",
+        {"reasoning": ReasoningOptions(dynamic=True), "max_output_tokens": 8000},
+        {"max_tokens": 8000, "thinking": {"type": "enabled", "budget_tokens": 4000}},
+        (),
+    ),
+    "no thinking where that is so anyway": (
+        "claude-opus-4-7",
+        {"reasoning": ReasoningOptions("none")},
+        {"max_tokens": 4096},
+        (),
+    ),
+    "no thinking where that must be said": (
+        "claude-opus-5",
+        {"reasoning": ReasoningOptions("none")},
+        {"max_tokens": 4096, "thinking": {"type": "disabled"}},
+        (),
+    ),
+    "no thinking where that cannot be": (
+        "claude-fable-5",
+        {"reasoning": ReasoningOptions("none")},
+        {"max_tokens": 4096},
+        ("reasoning",),
+    ),
+    "sampling of a new model": (
+        "claude-opus-5",
+        {"sampling": Sampling(temperature=0.2, top_p=0.9, top_k=4)},
+        {"max_tokens": 4096},
+        ("temperature", "top_p", "top_k"),
+    ),
+    "sampling by default of a new model": (
+        "claude-opus-5",
+        {"sampling": Sampling(temperature=1, top_p=1)},
+        {"max_tokens": 4096},
+        (),
+    ),
+    "temperature and top_p of one that takes either": (
+        "claude-sonnet-4-5",
+        {"sampling": Sampling(temperature=0.2, top_p=0.9)},
+        {"max_tokens": 4096, "temperature": 0.2},
+        ("top_p",),
+    ),
+    "temperature and top_p of one that takes both": (
+        "claude-sonnet-4-20250514",
+        {"sampling": Sampling(temperature=0.2, top_p=0.9)},
+        {"max_tokens": 4096, "temperature": 0.2, "top_p": 0.9},
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "fields", "body", "lost"), ENCODED.values(), ids=ENCODED.keys())
+def test_a_request_is_fit_for_its_model(
+    model: str, fields: dict[str, Any], body: dict[str, Any], lost: tuple[str, ...]
+) -> None:
+    assert encode(model, **fields) == (body, lost)
