@@ -1,0 +1,73 @@
+"""The mock provider inside the process: no socket. Implements `costspan.wire.http.Connector` for `kind: mock`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from costspan.errors import Category, UpstreamError
+from costspan.mock.answers import Request, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from costspan.mock.answers import Answer
+    from costspan.wire.http import Outgoing
+
+
+class MockResponse:
+    """An answer from memory. Implements `costspan.wire.http.Response`."""
+
+    def __init__(self, made: Answer, pace: float) -> None:
+        self.status: int = made.status
+        self.headers: Mapping[str, str] = dict(made.headers)
+        self._chunks = list(reversed(made.chunks))
+        self._pace = pace
+        self._closed = False
+
+    async def chunk(self, idle_timeout: float) -> bytes:
+        """See the protocol."""
+        if self._closed:
+            raise RuntimeError("the response is closed")
+        if not self._chunks:
+            return b""
+        await asyncio.sleep(min(self._pace, idle_timeout))  # 0 lets others run, as a socket would
+        if self._pace > idle_timeout:
+            raise UpstreamError("the answer fell silent", kind="idle_timeout", category=Category.TIMEOUT)
+        return self._chunks.pop()
+
+    async def read(self, limit: int, idle_timeout: float) -> bytes:
+        """See the protocol."""
+        body = b""
+        while data := await self.chunk(idle_timeout):
+            body += data
+            if len(body) > limit:
+                raise UpstreamError(
+                    f"answer larger than {limit} bytes", kind="upstream_too_large", category=Category.SERVER_ERROR
+                )
+        return body
+
+    def close(self) -> None:
+        """See the protocol."""
+        self._closed = True
+
+
+class MockConnector:
+    """A provider account that needs no key. `pace` is in seconds between the chunks of a stream."""
+
+    def __init__(self, *, pace: float = 0.0, clock: Callable[[], float] = time.time) -> None:
+        self._pace = pace
+        self._clock = clock
+
+    async def request(self, outgoing: Outgoing, *, connect_timeout: float, headers_timeout: float) -> MockResponse:  # noqa: ARG002 - there is nothing to connect to
+        """See the protocol. Raises only `headers_timeout`, for a model that is named slow."""
+        headers = {name.lower(): value for name, value in outgoing.headers}
+        made = answer(Request(outgoing.method, outgoing.path, headers, outgoing.body), now=int(self._clock()))
+        await asyncio.sleep(min(made.delay, headers_timeout))
+        if made.delay > headers_timeout:
+            raise UpstreamError("no answer in time", kind="headers_timeout", category=Category.TIMEOUT)
+        return MockResponse(made, self._pace)
+
+    async def close(self) -> None:
+        """See the protocol."""
