@@ -32,6 +32,11 @@ CASES: dict[str, tuple[int, bytes, ErrorReport]] = {
         b'{"object":"error","message":"This model\'s maximum context length is 8192 tokens","code":400}',
         ErrorReport(Category.CONTEXT_LENGTH, "This model's maximum context length is 8192 tokens"),
     ),
+    "context length by message under a broad type": (
+        400,
+        b'{"error":{"message":"Please reduce the length of the messages","type":"invalid_request_error"}}',
+        ErrorReport(Category.CONTEXT_LENGTH, "Please reduce the length of the messages", "invalid_request_error"),
+    ),
     "azure content filter": (
         400,
         b'{"error":{"message":"Filtered","code":"content_filter","param":"prompt"}}',

@@ -93,6 +93,20 @@ def test_a_message_is_its_blocks(message: dict[str, Any], blocks: tuple[Any, ...
     assert openai_chat.decode_reply(answer(message)).choices[0].blocks == blocks
 
 
+SOURCES: dict[str, dict[str, Any]] = {
+    "urls": {"citations": ["https://e.org"]},
+    "results": {"citations": ["https://other.org"], "search_results": [{"url": "https://e.org", "title": None}, 5]},
+}
+
+
+@pytest.mark.parametrize("fields", SOURCES.values(), ids=SOURCES.keys())
+def test_sources_of_the_whole_answer_are_citations_of_its_text(fields: dict[str, Any]) -> None:
+    reply = openai_chat.decode_reply(answer({"content": "Hi"}, **fields))
+
+    assert reply.choices[0].blocks == (Text("Hi", citations=(Citation("https://e.org"),)),)
+    assert reply.extensions == {}
+
+
 FINISHES = {
     "stop": (FinishReason.STOP, "stop"),
     "length": (FinishReason.LENGTH, "length"),

@@ -227,6 +227,19 @@ CASES: dict[str, tuple[bytes, list[events.Event]]] = {
             *stop(0),
         ],
     ),
+    "sources beside the choices, in every chunk": (
+        chunk({"content": "a"}, citations=["https://e.org"])
+        + chunk({"content": "b"}, finish="stop", citations=["https://e.org"])
+        + DONE,
+        [
+            STARTED,
+            events.BlockStarted(0, "text"),
+            events.TextDelta(0, "a"),
+            events.TextDelta(0, "b"),
+            events.CitationAdded(0, Citation("https://e.org")),
+            *stop(0),
+        ],
+    ),
     "content parts with thinking": (
         chunk({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]})
         + chunk({"content": [{"type": "text", "text": "Hi"}]})

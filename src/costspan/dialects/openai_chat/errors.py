@@ -1,8 +1,9 @@
 """Error answers of OpenAI's chat dialect and its hosts' variants.
 
-Seen shapes (recorded traffic and provider docs, read 2026-11-23): `{"error": {message, type, param, code}}` (OpenAI),
-`code` as an HTTP status and `metadata.error_type` (OpenRouter), `{"error": "text"}`, `{"message": ..., "code": ...}`
-(vLLM, Mistral), `[{"error": ...}]` (Google), `{"detail": ...}` (FastAPI), plain text and HTML (proxies).
+Shapes, from recorded traffic and OpenRouter's docs (read 2026-08-22), the rest by what servers commonly do:
+`{"error": {message, type, param, code}}` (OpenAI), `code` as an HTTP status and `metadata.error_type` (OpenRouter),
+`{"error": "text"}`, `{"message": ..., "code": ...}` (vLLM, Mistral), `[{"error": ...}]` (Google), `{"detail": ...}`
+(FastAPI), plain text and HTML (proxies).
 """
 
 from __future__ import annotations

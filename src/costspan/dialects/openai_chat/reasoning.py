@@ -175,6 +175,24 @@ def citations(annotations: Any) -> Iterator[Citation]:  # noqa: ANN401 - JSON
                 pass
 
 
+def sources(body: json.Object) -> Iterator[Citation]:
+    """Perplexity's citations: of the whole answer, beside its choices, in every chunk of a stream.
+
+    `search_results` tells the titles too (recorded 2025-06).
+    """
+    for name in ("search_results", "citations"):
+        found = body.get(name)
+        if isinstance(found, list) and found:
+            for source in found:
+                match source:
+                    case str(url) | {"url": str(url)}:
+                        title = source.get("title") if isinstance(source, dict) else None
+                        yield Citation(url=url, title=_text(title) or None)
+                    case _:
+                        pass
+            return
+
+
 def annotation(citation: Citation, offset: int = 0, length: int = 0) -> json.Object | None:
     """A citation as an annotation, its position shifted by `offset`; None where it has no URL.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from costspan.dialects.openai_chat import reasoning
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from costspan.dialects.types import Profile, StreamOptions
-    from costspan.ir.request import Block
+    from costspan.ir.request import Block, Citation
 
-_CANONICAL: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
+_CANONICAL: Final = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "service_tier", "citations", "search_results"}
+)
 
 
 def decode_reply(body: json.Object, profile: Profile = PLAIN) -> Reply:
@@ -40,7 +43,7 @@ def decode_reply(body: json.Object, profile: Profile = PLAIN) -> Reply:
     return Reply(
         id=id_,
         model=model,
-        choices=tuple(_choice(choice, position, id_) for position, choice in enumerate(choices)),
+        choices=tuple(_choice(choice, position, body) for position, choice in enumerate(choices)),
         usage=read_usage(body, profile),
         created=created if type(created) is int else None,
         service_tier=tier if isinstance(tier, str) else None,
@@ -48,15 +51,24 @@ def decode_reply(body: json.Object, profile: Profile = PLAIN) -> Reply:
     )
 
 
-def _choice(choice: Any, position: int, answer_id: str) -> Choice:  # noqa: ANN401 - JSON
+def _choice(choice: Any, position: int, body: json.Object) -> Choice:  # noqa: ANN401 - JSON
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
         raise Malformed("a choice holds no message")
-    blocks = tuple(_blocks(message, position, answer_id))
+    blocks = _with_sources(list(_blocks(message, position, _text(body.get("id")))), tuple(reasoning.sources(body)))
     native = choice.get("finish_reason")
     calls_tools = any(isinstance(block, ToolCall) for block in blocks)
     finish = finish_reason(native, calls_tools=calls_tools) if isinstance(native, str) and native else None
     return Choice(blocks, finish, native if finish else None, logprobs=choice.get("logprobs") or None)
+
+
+def _with_sources(blocks: list[Block], cited: tuple[Citation, ...]) -> tuple[Block, ...]:
+    """Sources of the whole answer belong to its last text."""
+    for position, block in reversed(list(enumerate(blocks))):
+        if cited and isinstance(block, Text):
+            blocks[position] = replace(block, citations=block.citations + cited)
+            break
+    return tuple(blocks)
 
 
 def _blocks(message: json.Object, position: int, answer_id: str) -> Iterator[Block]:

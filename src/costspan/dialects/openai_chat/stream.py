@@ -82,7 +82,7 @@ class Decoder:
         if isinstance(choices, list):
             for choice in choices:
                 if isinstance(choice, dict):
-                    yield from self._choice(choice)
+                    yield from self._choice(choice, chunk)
         usage = read_usage(chunk, self._profile)
         if usage is not None:
             yield events.UsageReported(self._keep(usage))
@@ -107,7 +107,7 @@ class Decoder:
         self.usage = usage
         return usage
 
-    def _choice(self, choice: json.Object) -> Iterator[events.Event]:
+    def _choice(self, choice: json.Object, chunk: json.Object) -> Iterator[events.Event]:
         number = choice.get("index")
         number = number if type(number) is int else 0
         blocks = self._choices.get(number)
@@ -122,6 +122,8 @@ class Decoder:
             yield events.LogprobsAdded(logprobs, number)
         native = choice.get("finish_reason")
         if isinstance(native, str) and native:
+            for citation in reasoning.sources(chunk):
+                yield from blocks.citation(citation)
             yield from blocks.finish_all()
             blocks.finished = True
             yield events.Finished(finish_reason(native, calls_tools=blocks.calls_tools), native, choice=number)

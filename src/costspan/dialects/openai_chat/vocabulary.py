@@ -1,7 +1,7 @@
 """Words of the OpenAI chat dialect and what they mean in canonical form.
 
-Finish reasons: platform.openai.com/docs/api-reference/chat/object; `function_call` is the legacy word of `tool_calls`,
-`error` is OpenRouter's (openrouter.ai/docs, errors, read 2026-11-23), `model_length` is Mistral's, `eos` Together's.
+Finish reasons: the types of the official SDK (openai 3.54.0); `function_call` is the legacy word of `tool_calls`,
+`model_length` is Mistral's (its OpenAPI document 1.0.0, by docs.rs/crate/mistral-openapi-client, read 2026-11-23).
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ SERVICE_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"
 DECODED_FINISH: Final[Mapping[str, FinishReason]] = MappingProxyType(
     {
         "stop": FinishReason.STOP,
-        "eos": FinishReason.STOP,
         "length": FinishReason.LENGTH,
         "model_length": FinishReason.LENGTH,
         "tool_calls": FinishReason.TOOL_CALLS,

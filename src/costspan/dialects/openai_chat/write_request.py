@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from costspan.dialects.types import Profile
     from costspan.ir.request import OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 
-# More are refused: platform.openai.com/docs/api-reference/chat/create, read 2026-11-23.
+# "Up to 4 sequences": docstring of the official SDK (openai 3.54.0, CompletionCreateParams.stop).
 MAX_STOP_SEQUENCES: Final = 4
 
 # Fields that OpenAI lacks and other hosts have: sent where the profile's `rename` names them.
