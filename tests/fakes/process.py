@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Self

@@ -59,7 +59,8 @@ async def test_a_reset_and_a_429_end_with_the_third_answer_and_three_attempts(tm
         (exchange,) = gateway.records("exchange")
 
     assert status == 200
-    assert b'"Hel"' in body and body.endswith(b"data: [DONE]\n\n")
+    assert b'"Hel"' in body
+    assert body.endswith(b"data: [DONE]\n\n")
     assert headers["x-costspan-target"] == "p2/m"
     assert headers["x-costspan-attempts"] == "3"
     assert [(r["provider"], r["outcome"], r["error_type"], r["http_status"]) for r in attempts] == [

@@ -128,7 +128,27 @@ def report(
 
     from costspan.cli.report import run_report  # noqa: PLC0415
 
-    output = "json" if as_json else "csv" if as_csv else "table"
+    begin, end = _instant(since, "--since"), _instant(until, "--until")
     raise typer.Exit(
-        run_report(ledger, by=by or ["model"], since=since, until=until, output=output, out=sys.stdout)  # type: ignore[arg-type] # - parsed there
+        run_report(
+            ledger,
+            by=by or ["model"],
+            since=begin,
+            until=end,
+            output="json" if as_json else "csv" if as_csv else "table",
+            out=sys.stdout,
+        )
     )
+
+
+def _instant(text: str | None, option: str) -> datetime | None:
+    """A day or instant, UTC unless it says otherwise."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("expected a day such as 2026-11-01 or an instant", param_hint=option) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import resource
@@ -108,8 +109,8 @@ def _ledger(loaded: Loaded):  # type: ignore[no-untyped-def]  # noqa: ANN202 - W
 
 def _telemetry(loaded: Loaded, gateway: Callable[[], Gateway]):  # type: ignore[no-untyped-def]  # noqa: ANN202
     from costspan.telemetry.metrics import Gauges  # noqa: PLC0415 - late, as in build
-    from costspan.telemetry.setup import Settings
-    from costspan.telemetry.setup import build as build_telemetry
+    from costspan.telemetry.setup import Settings  # noqa: PLC0415
+    from costspan.telemetry.setup import build as build_telemetry  # noqa: PLC0415
 
     telemetry, attribution = loaded.config.telemetry, loaded.config.attribution
     headers = {k: v if isinstance(v, str) else v.reveal() for k, v in telemetry.otlp.headers.items()}
@@ -134,14 +135,17 @@ def _telemetry(loaded: Loaded, gateway: Callable[[], Gateway]):  # type: ignore[
 
 def run(gateway: Gateway, *, watch: bool) -> int:
     """Run the event loop until told to stop."""
+    with asyncio.Runner(loop_factory=event_loop()) as runner:
+        return runner.run(_main(gateway, watch=watch))
+
+
+def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Make uvloop's loops where it is installed, else the standard library's."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
-        factory = None
-    else:
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(_main(gateway, watch=watch))
+        return None
+    return uvloop.new_event_loop
 
 
 async def _main(gateway: Gateway, *, watch: bool) -> int:
@@ -153,6 +157,9 @@ async def _main(gateway: Gateway, *, watch: bool) -> int:
         _log.error("cannot listen: %s", error)
         await gateway.stop(grace=0)
         return 1
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: the collector need not walk it again and again
+    gc.set_threshold(20_000, 50, 50)
     for address in gateway.addresses():
         _log.info("listening on %s", address)
     watcher = asyncio.get_running_loop().create_task(signals.follow()) if watch else None
