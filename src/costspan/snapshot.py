@@ -86,6 +86,7 @@ def build(loaded: Loaded, *, generation: int, catalog: Catalog | None) -> Snapsh
     builder = _Builder(loaded)
     accounts = builder.accounts()
     table = builder.table(accounts)
+    builder.warn_of_what_comes_later()
     book = builder.book(catalog if loaded.config.prices.catalog != "none" else None)
     if builder.problems:
         raise ConfigError(tuple(builder.problems))
@@ -145,6 +146,7 @@ class _Builder:
             abort_stops_billing=kind.abort_stops_billing if stops is None else stops,
             propagate_trace=provider.propagate_trace,
             max_concurrency=provider.max_concurrency,
+            timeouts=tuple(_own_timeouts(provider.timeouts)),
         )
 
     def _no_kind(self, name: str, provider: Provider) -> None:
@@ -211,6 +213,20 @@ class _Builder:
                 self._problem(("prices", "table", index), str(error))
         return PriceBook(rows, catalog, self._loaded.digest[:12])
 
+    def warn_of_what_comes_later(self) -> None:
+        """Say of each setting that this version accepts and does not act on yet, that it does not."""
+        config = self._config
+        later = {
+            "budgets": bool(config.budgets),
+            "keys[].limits": any(key.limits != type(key.limits)() for key in config.keys),
+            "telemetry.capture_content": config.telemetry.capture_content,
+            "server.workers": config.server.workers != 1,
+            "routes.*.constraints": any(route.constraints is not None for route in config.routes.values()),
+        }
+        self.warnings += [
+            f"{name}: accepted, but this version does not act on it yet" for name, on in later.items() if on
+        ]
+
     def _problem(self, path: tuple[str | int, ...], reason: str) -> None:
         self.problems.append(self._loaded.problem(path, reason))
 
@@ -221,6 +237,13 @@ def _policy(route: ConfiguredRoute | None, config: schema.Config) -> Policy:
     fallback_on = defaults.fallback_on if route is None or route.fallback_on is None else route.fallback_on
     timeouts = _timeouts(defaults.timeouts, route.timeouts if route is not None else None)
     return Policy(retries, frozenset(fallback_on), timeouts)
+
+
+def _own_timeouts(timeouts: ConfiguredTimeouts | None) -> Iterator[tuple[str, float]]:
+    """The phases that a provider sets itself. `total` is the exchange's, not one provider's."""
+    for phase in ("connect", "first_token", "idle"):
+        if timeouts is not None and (value := getattr(timeouts, phase)) is not None:
+            yield phase, float(value)
 
 
 def _timeouts(below: ConfiguredTimeouts, above: ConfiguredTimeouts | None) -> Timeouts:

@@ -143,8 +143,6 @@ def report(
 
 def _instant(text: str | None, option: str) -> datetime | None:
     """A day or instant, UTC unless it says otherwise."""
-    from datetime import UTC, datetime  # noqa: PLC0415
-
     if text is None:
         return None
     try:

@@ -69,9 +69,6 @@ def build(source: Source, *, listen: str | None, observers: Sequence[Observer] =
     live = Live(lambda: first.pop() if first else load(), make, lambda snapshot: _check_exposure(snapshot, listen))
     for warning in live.current.warnings:
         _log.warning("%s", warning)
-    config = live.loaded.config
-    if config.server.workers != 1:
-        _log.warning("server.workers: this version runs one process; use replicas, or one process per core")
     ledger = _ledger(live.loaded)
     telemetry = _telemetry(live.loaded, lambda: gateway)
     gateway = Gateway(live, ledger=ledger, telemetry=telemetry, observers=observers, listen=listen)

@@ -40,7 +40,7 @@ class Streamed:
         self.pipe = pipe
         self._held = held
         self._now = clock.monotonic
-        self._idle = run.step.policy.timeouts.idle
+        self._idle = run.timeouts.idle
         self._deadline = run.call.deadline
         self._failure: UpstreamError | None = None
         self._done = False

@@ -122,7 +122,7 @@ class Attempts:
             request_headers(account, secret, self._trace(run)),
             prepared.body,
         )
-        timeouts = run.step.policy.timeouts
+        timeouts = run.timeouts
         left = max(run.call.deadline - self.now(), 0.0)
         asked = self._connectors.of(account).request(
             outgoing,
@@ -160,7 +160,7 @@ class Attempts:
     async def _refused(run: Run, response: Response) -> UpstreamError:
         """An error status, understood in the provider's dialect."""
         try:
-            body = await response.read(MAX_ERROR_BYTES, run.step.policy.timeouts.idle)
+            body = await response.read(MAX_ERROR_BYTES, run.timeouts.idle)
         except UpstreamError:
             body = b""
         error = from_status(run.prepared.dialect, response.status, response.headers, body, run.account)
@@ -168,7 +168,7 @@ class Attempts:
         return error
 
     async def _read_whole(self, run: Run, response: Response) -> Whole:
-        raw = await response.read(MAX_REPLY_BYTES, run.step.policy.timeouts.idle)
+        raw = await response.read(MAX_REPLY_BYTES, run.timeouts.idle)
         response.close()
         dialect, profile = run.prepared.dialect, run.account.kind.profile
         try:
@@ -224,7 +224,7 @@ class Attempts:
 
     async def _first_content(self, run: Run, response: Response, pipe: Pipe) -> bytes:
         """Hold back what comes before the first content, so that another target can still answer."""
-        timeouts = run.step.policy.timeouts
+        timeouts = run.timeouts
         end = self.now() + timeouts.first_token - run.elapsed
         held = b""
         try:

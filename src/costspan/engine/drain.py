@@ -66,7 +66,7 @@ class Drains:
 
 
 async def _learn(run: Run, response: Response) -> None:
-    idle = run.step.policy.timeouts.idle
+    idle = run.timeouts.idle
     run.http_status = response.status
     if run.call.peek.stream:
         pipe = run.pipe

@@ -47,6 +47,7 @@ class Run:
         self.step = step
         self.account = account
         self.prepared = prepared
+        self.timeouts = step.policy.timeouts.replaced(dict(account.timeouts))
         self.usage: Usage | None = None
         self.model_served: str | None = None
         self.upstream_id: str | None = None

@@ -44,6 +44,8 @@ class Account:
     abort_stops_billing: bool
     propagate_trace: bool
     max_concurrency: int | None
+    timeouts: tuple[tuple[str, float], ...] = ()
+    """Phases (`connect`, `first_token`, `idle`) that differ from the route's, in seconds."""
 
     @property
     def catalog(self) -> str | None:

@@ -95,7 +95,11 @@ _KINDS = (
         "https://openrouter.ai/api/v1",
         "OPENROUTER_API_KEY",
         catalog="openrouter",
-        quirks=frozenset({"reports_cost"}),
+        rename=MappingProxyType(
+            {name: name for name in ("reasoning", "top_k", "min_p", "repetition_penalty")}
+            | {"max_completion_tokens": "max_tokens"}
+        ),
+        quirks=frozenset({"accepts_reasoning", "accepts_cache_control", "accepts_file_urls"}),
     ),
     _compatible(
         "groq",
@@ -116,6 +120,7 @@ _KINDS = (
         catalog="deepseek",
         stops=True,
         globs=("deepseek-*",),
+        quirks=frozenset({"accepts_reasoning_content"}),
     ),
     _compatible(
         "xai",
@@ -127,7 +132,13 @@ _KINDS = (
         quirks=frozenset({"reasoning_outside_completion"}),
     ),
     _compatible("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", catalog="cerebras"),
-    _compatible("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", catalog="perplexity"),
+    _compatible(
+        "perplexity",
+        "https://api.perplexity.ai",
+        "PERPLEXITY_API_KEY",
+        catalog="perplexity",
+        quirks=frozenset({"ends_without_done"}),
+    ),
     _compatible("deepinfra", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY", stops=True),
     _compatible("nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY"),
     _compatible("ollama", "http://127.0.0.1:11434/v1", None, stops=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,10 @@ class Timeouts:
     first_token: float = 60.0
     idle: float = 60.0
     total: float = 600.0
+
+    def replaced(self, phases: Mapping[str, float]) -> Timeouts:
+        """These, with the phases that `phases` names in its way."""
+        return replace(self, **phases) if phases else self
 
 
 @dataclass(frozen=True, slots=True)

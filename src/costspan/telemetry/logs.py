@@ -35,7 +35,7 @@ _MINUTE = 60.0
 
 _KEY_SHAPES = re.compile(
     r"""
-      \b(?:sk|pk|rk|xai|pplx|nvapi|csk)-[A-Za-z0-9_-]{8,}   # most providers
+      \b(?:sk|pk|rk|cs|xai|pplx|nvapi|csk)-[A-Za-z0-9_-]{8,}   # most providers
     | \b(?:gsk|hf|r8|fw|cs[kp]|tgp|key)_[A-Za-z0-9_-]{12,}
     | \bAIza[A-Za-z0-9_-]{20,}                              # Google
     | \bya29\.[A-Za-z0-9._-]{10,}
@@ -48,7 +48,7 @@ _KEY_SHAPES = re.compile(
     re.VERBOSE,
 )
 _HINTS = (
-    *("sk-", "pk-", "rk-", "xai-", "pplx-", "nvapi-"),
+    *("sk-", "pk-", "rk-", "cs-", "xai-", "pplx-", "nvapi-"),
     *("gsk_", "hf_", "r8_", "fw_", "csk_", "csp_", "tgp_", "key_"),
     *("AIza", "ya29.", "AKIA", "ASIA", "eyJ", "earer ", "key=", "api-key: "),
 )

@@ -1,0 +1,155 @@
+"""`costspan report`: what the ledger says was spent, by whom, on what."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from costspan.ledger import report
+from costspan.ledger.lines import money
+from costspan.ledger.read import Reader
+from costspan.wire import json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+_TABLE_PLACES = Decimal("0.000001")
+_SIGNIFICANT = 2
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a spreadsheet take text for a formula. Attributes come from clients."""
+
+_HEADINGS: Mapping[str, str] = {
+    "exchanges": "exchanges",
+    "attempts": "attempts",
+    "failed": "failed",
+    "unpriced": "unpriced",
+    "tokens_in": "tokens in",
+    "tokens_cached": "cached",
+    "tokens_out": "tokens out",
+    "cost_usd": "cost USD",
+    "cost_estimated_usd": "estimated USD",
+}
+
+
+def run_report(
+    ledger_dir: Path,
+    *,
+    by: Sequence[str],
+    since: datetime | None,
+    until: datetime | None,
+    output: Literal["table", "csv", "json"],
+    out: TextIO,
+) -> int:
+    """Write the report to `out`, remarks to stderr. `since` and `until` are aware and half-open.
+
+    Returns the exit status: 0, 1 when the ledger cannot be read, 2 when a name in `by` means nothing.
+    """
+    reader = Reader(ledger_dir, since, until)
+    try:
+        sums = report.aggregate(reader, by)
+    except OSError as error:
+        _remark(f"cannot read the ledger in {ledger_dir}: {error.strerror or error}")
+        return 1
+    if reader.skipped:
+        _remark(f"{reader.skipped} lines could not be read and are not in the report")
+    if sums.groups and (unknown := sums.unknown()):
+        known = ", ".join([*report.DIMENSIONS, *sorted(sums.attributes)])
+        _remark(f"nothing in this ledger is called {', '.join(unknown)}; there are: {known}")
+        return 2
+    _WRITERS[output](sums, out)
+    return 0
+
+
+def _write_csv(sums: report.Report, out: TextIO) -> None:
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow([*sums.by, *report.FIGURES])
+    for group, figures in sums.groups.items():
+        rows.writerow([*map(_harmless, group), *(_exact(figures, name) for name in report.FIGURES)])
+
+
+def _harmless(value: str | None) -> str:
+    """A quote before what a spreadsheet would run."""
+    text = value or ""
+    return "'" + text if text.startswith(_FORMULA) else text
+
+
+def _write_json(sums: report.Report, out: TextIO) -> None:
+    document = {
+        "by": sums.by,
+        "groups": [
+            {**dict(zip(sums.by, group, strict=True)), **_figures(figures)} for group, figures in sums.groups.items()
+        ],
+        "total": _figures(sums.total),
+    }
+    out.write(json.text(document) + "\n")
+
+
+def _figures(sums: report.Sums) -> json.Object:
+    return {name: _exact(sums, name) for name in report.FIGURES}
+
+
+def _exact(sums: report.Sums, name: str) -> int | str | None:
+    value: int | Decimal = getattr(sums, name)
+    return money(value) if isinstance(value, Decimal) else value
+
+
+def _write_table(sums: report.Report, out: TextIO) -> None:
+    if not sums.groups:
+        out.write("The ledger has no records for this time yet.\n")
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and only people need it
+    from rich.table import Table  # noqa: PLC0415 - likewise
+    from rich.text import Text  # noqa: PLC0415 - likewise
+
+    # Not a terminal: a line is as long as it must be, for grep has no use for folded cells.
+    console = Console(file=out, highlight=False, width=None if out.isatty() else 10_000)
+    table = Table(show_footer=True)
+    for place, name in enumerate(sums.by):
+        table.add_column(name, footer="total" if place == 0 else "", overflow="fold")
+    for name in report.FIGURES:
+        table.add_column(_HEADINGS[name], footer=_readable(getattr(sums.total, name)), justify="right", no_wrap=True)
+    for group, figures in sums.groups.items():
+        cells = [Text(_printable(value)) for value in group]
+        table.add_row(*cells, *(_readable(getattr(figures, name)) for name in report.FIGURES))
+    console.print(table)
+    for remark in _uncertain(sums.total):
+        console.print(Text(remark, style="yellow"))
+
+
+def _uncertain(total: report.Sums) -> list[str]:
+    remarks: list[str] = []
+    if total.cost_estimated_usd:
+        remarks.append(
+            f"{_readable(total.cost_estimated_usd)} USD of estimates (usage never reported) are not in the cost."
+        )
+    if total.unpriced:
+        remarks.append(f"{total.unpriced} attempts have no price; what they cost is not in any figure.")
+    return remarks
+
+
+def _readable(value: int | Decimal) -> str:
+    """`value` for people: six decimals, more where six would show a cost as nothing."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    rounded = value.quantize(_TABLE_PLACES, ROUND_HALF_EVEN)
+    if rounded or not value:
+        return f"{rounded:,f}"
+    return format(round(value, _SIGNIFICANT - 1 - value.adjusted()), "f")
+
+
+def _printable(value: str | None) -> str:
+    """`value` without what would steer a terminal: it may have come from a client."""
+    if value is None:
+        return "\N{EN DASH}"
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
+
+
+def _remark(text: str) -> None:
+    sys.stderr.write(f"costspan report: {text}\n")
+
+
+_WRITERS = {"table": _write_table, "csv": _write_csv, "json": _write_json}
