@@ -153,6 +153,10 @@ def test_usage_counts_wherever_it_comes() -> None:
     assert sent(late) == sent(whole(*text(0, "x")))
 
 
+def test_a_stream_of_nothing_still_begins_and_ends() -> None:
+    assert [value["type"] for value in sent([])] == ["message_start", "message_delta", "message_stop"]
+
+
 def test_nothing_follows_the_terminal_event() -> None:
     encoder = dialect.new_encoder(OPTIONS)
     for event in whole():

@@ -220,6 +220,13 @@ def test_a_decoder_fed_only_marked_events_knows_usage_finish_and_end() -> None:
     assert decoder.usage == Usage({"input": 9, "output": 7})
 
 
+def test_a_finish_without_usage_is_marked_too() -> None:
+    data = b'{"type":"message_delta","delta":{"stop_reason":"end_turn"}}'
+
+    assert any(marker in data for marker in dialect.MARKERS)
+    assert list(dialect.new_decoder().feed(sse.Event("", data))) == [events.Finished(FinishReason.STOP, "end_turn")]
+
+
 @pytest.mark.parametrize("written", ['"usage":{"output_tokens":7}', '"usage": {"output_tokens": 7}'])
 def test_markers_do_not_depend_on_white_space(written: str) -> None:
     data = f'{{"type": "message_delta", "delta": {{}}, {written}}}'.encode()

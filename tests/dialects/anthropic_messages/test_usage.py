@@ -134,7 +134,15 @@ def test_the_same_report_twice_counts_once() -> None:
     assert read(report, report).usage == read(report).usage
 
 
-def test_a_lower_later_total_wins_and_is_flagged() -> None:
+def test_a_lower_later_total_is_flagged_at_once() -> None:
+    usage = read({"input_tokens": 20, "output_tokens": 4}, {"input_tokens": 19}).usage
+
+    assert usage is not None
+    assert usage.tokens == {"input": 19, "output": 4}
+    assert usage.inconsistent
+
+
+def test_a_lower_later_total_wins_and_stays_flagged() -> None:
     usage = read({"input_tokens": 20, "output_tokens": 40}, {"output_tokens": 30}, {"output_tokens": 35}).usage
 
     assert usage is not None
