@@ -1,0 +1,83 @@
+"""Recorded streams, carried from one dialect to the other: what is said, called and billed stays the same."""
+
+from __future__ import annotations
+
+import base64
+import os
+from itertools import permutations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from costspan.dialects import DIALECTS
+from costspan.dialects.types import StreamOptions
+from costspan.errors import Malformed
+from costspan.ir.fold import fold
+from costspan.ir.request import Reasoning, Refusal, Text, ToolCall
+from costspan.wire import json, sse
+
+if TYPE_CHECKING:
+    from costspan.ir import events
+    from costspan.ir.reply import Reply
+
+CORPUS = Path(
+    os.environ.get("COSTSPAN_CORPUS", str(Path(__file__).parents[2].parent / "shared" / "corpus" / "recorded.jsonl"))
+)
+NAMES = {"anthropic": "anthropic-messages", "openai-chat": "openai-chat"}
+OPTIONS = StreamOptions("cs_1", "m", 0, prompt_tokens=1)
+
+
+def recorded() -> dict[str, dict[str, Any]]:
+    rows = map(json.loads_object, CORPUS.read_bytes().splitlines() if CORPUS.is_file() else ())
+    return {row["id"]: row for row in rows if row["dialect"] in NAMES and row["status"] == 200}
+
+
+ROWS = recorded()
+CASES = [
+    pytest.param(source, target, base64.b64decode(row["response_body_b64"]), id=f"{name}: to {target}")
+    for name, row in ROWS.items()
+    if row["framing"] == "sse"
+    for source, target in permutations(NAMES.values(), 2)
+    if source == NAMES[row["dialect"]]
+]
+pytestmark = pytest.mark.skipif(not ROWS, reason=f"no recorded traffic at {CORPUS}")
+
+
+def decode(name: str, data: bytes) -> list[events.Event]:
+    decoder = DIALECTS[name].new_decoder()
+    found = [event for raw in sse.Parser().feed(data) for event in decoder.feed(raw)]
+    try:
+        decoder.close()
+    except Malformed:
+        pytest.skip("the recording has no terminal event")
+    return found
+
+
+def said(reply: Reply) -> list[tuple[str, str]]:
+    shown = []
+    for block in reply.choices[0].blocks:
+        match block:
+            case Text(text) | Refusal(text) | Reasoning(text):
+                shown.append((type(block).__name__, text))
+            case ToolCall(_, name, arguments):
+                shown.append((name, arguments))
+            case _:
+                pass
+    return shown
+
+
+@pytest.mark.parametrize(("source", "target", "data"), CASES)
+def test_a_stream_says_the_same_in_another_dialect(source: str, target: str, data: bytes) -> None:
+    found = decode(source, data)
+    encoder = DIALECTS[target].new_encoder(OPTIONS)
+    before = fold(found)
+
+    after = fold(decode(target, b"".join(map(encoder.feed, found)) + encoder.close()))
+
+    assert said(after) == said(before)
+    assert [choice.finish for choice in after.choices] == [choice.finish for choice in before.choices]
+    if before.usage is not None:
+        assert after.usage is not None
+        assert after.usage.prompt_tokens == before.usage.prompt_tokens
+        assert after.usage.completion_tokens == before.usage.completion_tokens
