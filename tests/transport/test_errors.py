@@ -82,10 +82,12 @@ RAISED: dict[str, tuple[Exception, bool, str]] = {
     "reset": (ConnectionResetError(104, "secret"), False, "connect_error"),
     "reset in a handshake": (ConnectionResetError(104, "secret"), True, "upstream_tls"),
     "aborted in a handshake": (ConnectionAbortedError("secret"), True, "upstream_tls"),
-    "refused before a handshake": (ConnectionRefusedError(111, "secret"), True, "connect_error"),
+    "refused": (ConnectionRefusedError(111, "secret"), False, "connect_error"),
+    "broken in a handshake": (OSError(5, "secret"), True, "upstream_tls"),
+    "timeout of a handshake": (TimeoutError(), True, "connect_timeout"),
     "TLS": (ssl.SSLError(1, "secret"), True, "upstream_tls"),
-    "a name": (socket.gaierror(-2, "secret"), True, "dns_error"),
-    "not a name": (UnicodeError("secret"), True, "dns_error"),
+    "a name": (socket.gaierror(-2, "secret"), False, "dns_error"),
+    "not a name": (UnicodeError("secret"), False, "dns_error"),
 }
 
 

@@ -168,6 +168,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self.connected = True
         connected = transport.get_extra_info("socket")
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # loops do so only for sockets of their own
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # long thinking looks idle to a NAT
 
     def data_received(self, data: bytes) -> None:

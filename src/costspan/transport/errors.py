@@ -27,7 +27,7 @@ def invalid_head(what: str) -> UpstreamError:
 
 
 def connect_failed(error: Exception, *, tls: bool) -> UpstreamError:
-    """What `loop.create_connection` raised. `tls` says that a handshake was part of it."""
+    """What resolving, connecting or, if `tls`, shaking hands raised."""
     if isinstance(error, TimeoutError):  # ours, or the operating system's ETIMEDOUT
         return _not_reached("connect_timeout", "no connection in time")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -38,8 +38,7 @@ def connect_failed(error: Exception, *, tls: bool) -> UpstreamError:
         )
     if isinstance(error, socket.gaierror | UnicodeError):
         return _not_reached("dns_error", "host name not resolved")
-    if tls and isinstance(error, ConnectionResetError | ConnectionAbortedError):
-        # A reset that answers our SYN is a refusal: this one came inside the handshake.
+    if tls:
         return _not_reached("upstream_tls", "connection closed during the TLS handshake")
     number = getattr(error, "errno", None)
     return _not_reached("connect_error", os.strerror(number).lower() if number else "no address could be connected")

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from aiohappyeyeballs import start_connection
 
 from costspan.transport.connection import Connection
 from costspan.transport.errors import connect_failed
 from costspan.transport.head import encode_head, host_field
+from costspan.transport.resolve import Resolver
 from costspan.transport.response import PooledResponse
 from costspan.transport.tls import default_context
 
@@ -48,6 +51,7 @@ class Pool:
             raise ValueError("the scheme of an upstream is http or https")
         self._host = host
         self._port = port
+        self._resolver = Resolver(host, port)
         self._tls = scheme == "https"
         self._ssl_context = ssl_context
         self._host_field = host_field(scheme, host, port)
@@ -116,23 +120,20 @@ class Pool:
     async def _connect(self, timeout: float) -> Connection:
         """Resolve, connect and shake hands, all within `timeout` seconds."""
         loop = asyncio.get_running_loop()
-        # uvloop knows no happy eyeballs (0.23): it tries one address after the other.
-        delay: dict[str, Any] = {}
-        if isinstance(loop, asyncio.BaseEventLoop):
-            delay["happy_eyeballs_delay"] = ADDRESS_DELAY
-        context = (self._ssl_context or default_context()) if self._tls else None
+        handshaking = False
         try:
             async with asyncio.timeout(timeout):
+                addresses = await self._resolver.addresses()
+                connected = await start_connection(addresses, happy_eyeballs_delay=ADDRESS_DELAY)
+                handshaking = self._tls
                 _, connection = await loop.create_connection(
                     lambda: Connection(loop, self._forget),
-                    self._host,
-                    self._port,
-                    ssl=context,
+                    sock=connected,
+                    ssl=(self._ssl_context or default_context()) if self._tls else None,
                     server_hostname=self._host if self._tls else None,
-                    **delay,
                 )
         except (OSError, UnicodeError) as error:
-            raise connect_failed(error, tls=self._tls) from None
+            raise connect_failed(error, tls=handshaking) from None
         return connection
 
     def _release(self, connection: Connection) -> None:
