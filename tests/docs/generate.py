@@ -1,0 +1,126 @@
+"""Writes the pages of docs/ that are tables of the code: `python tests/docs/generate.py`.
+
+docs/config.md has a generator of its own (`python -m costspan.config.reference`), because `costspan schema` shares it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costspan.providers.hosts import KINDS, PLANNED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from costspan.providers.hosts import Kind
+
+ROOT = Path(__file__).parents[2]
+PROVIDERS = ROOT / "docs" / "providers.md"
+
+_HEAD = """\
+<!-- Generated from src/costspan/providers/hosts.py by `python tests/docs/generate.py`. Do not edit. -->
+
+# Providers
+
+A provider is an account of yours: an entry of `providers:` in gateway.yaml. An entry with the name of a kind needs no
+`kind` and no `base_url`; an entry of another name says its `kind`. A host with an OpenAI-compatible API that is not in
+this table is `kind: openai-compatible` with a `base_url`.
+
+| kind | base URL | dialects | key in | usual key variable |
+|---|---|---|---|---|
+"""
+
+_BILLING = """
+## Prices, and clients that leave
+
+`catalog` is the provider's name in genai-prices, where prices are looked up that your table does not have; `price_as`
+overrides it. Without one, only your table has prices. `abort stops billing` says what is done when a client leaves
+during an answer: `yes` closes the connection, `no` reads the answer to its end in the background (at most 60 s, 64 at
+one time) to learn its true usage; `abort_stops_billing` overrides it.
+
+| kind | catalog | abort stops billing |
+|---|---|---|
+"""
+
+_START = """
+## Model names of a start without a file
+
+With no gateway.yaml, each kind whose key variable is set is a provider, and these model names are routed to it. Where
+two patterns match a name, the one with more literal characters is taken.
+
+| kind | model names |
+|---|---|
+"""
+
+_DIFFERENCES = """
+## Differences
+
+Applied when a request is translated. In a passthrough the client's own fields go on as they are. `kept` are fields that
+are not OpenAI's and that the host takes under their own name.
+
+| kind | fields sent under another name | fields left out (a loss) | peculiarities |
+|---|---|---|---|
+"""
+
+_PECULIARITIES = {
+    "accepts_cache_control": "takes `cache_control` on content parts and tools",
+    "accepts_file_urls": "takes a plain URL in `file.file_data`",
+    "accepts_reasoning": "takes `reasoning` and `reasoning_details` on assistant messages",
+    "accepts_reasoning_content": "takes `reasoning_content` on assistant messages",
+    "ends_without_done": "sends no `[DONE]`: a stream is complete once every choice has a finish reason",
+    "nine_character_tool_ids": "insists on tool-call ids of nine letters or digits",
+    "reasoning_outside_completion": "does not count reasoning tokens in `completion_tokens`",
+}
+
+_LATER = """
+## Not served yet
+
+The configuration accepts these kinds with a warning and leaves their targets out of every route: {planned}.
+"""
+
+
+def providers_markdown() -> str:
+    """Return docs/providers.md."""
+    kinds = tuple(KINDS.values())
+    parts = [_HEAD, *map(_row, kinds), _BILLING, *map(_billing, kinds), _START]
+    parts += [_line(kind.name, ", ".join(map(_code, kind.globs))) for kind in kinds if kind.globs]
+    parts += [_DIFFERENCES, *_differences(kinds), "\n"]
+    named = sorted({name for kind in kinds for name in kind.profile.quirks})
+    parts += [f"- `{name}`: {_PECULIARITIES[name]}.\n" for name in named]
+    parts.append(_LATER.format(planned=", ".join(map(_code, sorted(PLANNED)))))
+    return "".join(parts)
+
+
+def _row(kind: Kind) -> str:
+    address = "none: answers inside the gateway" if kind.name == "mock" else kind.base_url or "`base_url` required"
+    keys = {"bearer": "`Authorization: Bearer`", "x-api-key": "`x-api-key`", "none": "none"}
+    variable = _code(kind.key_variable) if kind.key_variable else "none"
+    return _line(kind.name, address, ", ".join(kind.dialects), keys[kind.auth], variable)
+
+
+def _billing(kind: Kind) -> str:
+    return _line(kind.name, kind.catalog or "none", "yes" if kind.abort_stops_billing else "no")
+
+
+def _differences(kinds: tuple[Kind, ...]) -> Iterator[str]:
+    for kind in kinds:
+        profile = kind.profile
+        renamed = [f"`{old}` as `{new}`" if old != new else f"`{old}` kept" for old, new in profile.rename.items()]
+        if renamed or profile.rejects or profile.quirks:
+            rejected, quirks = sorted(profile.rejects), sorted(profile.quirks)
+            yield _line(
+                kind.name, ", ".join(sorted(renamed)), ", ".join(map(_code, rejected)), ", ".join(map(_code, quirks))
+            )
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _line(first: str, *cells: str) -> str:
+    return f"| {' | '.join([_code(first), *(cell or 'none' for cell in cells)])} |\n"
+
+
+if __name__ == "__main__":
+    PROVIDERS.write_text(providers_markdown())
