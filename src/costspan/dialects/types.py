@@ -28,6 +28,7 @@ __all__ = [
     "StreamDecoder",
     "StreamEncoder",
     "StreamOptions",
+    "Summary",
 ]
 
 
@@ -55,6 +56,16 @@ class Peek:
     tools: bool = False
     json_schema: bool = False
     n: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the books need of a whole answer that passes untouched. Finish reasons in the provider's own words."""
+
+    id: str
+    model: str
+    finish_reasons: tuple[str, ...]
+    usage: Usage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,9 @@ class Dialect(Protocol):
 
     def decode_reply(self, body: json.Object, profile: Profile = PLAIN) -> Reply:
         """Read an upstream's whole answer, tolerantly. Raises `Malformed`."""
+
+    def summarize(self, body: json.Object, profile: Profile = PLAIN) -> Summary:
+        """Read only what the books need of an upstream's whole answer. Raises `Malformed` where it is none."""
 
     def encode_reply(self, reply: Reply, options: StreamOptions) -> bytes:
         """Write a whole answer for the client."""

@@ -175,7 +175,9 @@ class Attempts:
             body = json.loads_object(raw)
             if (failure := from_body(dialect, response.status, body, raw, run.account)) is not None:
                 raise failure
-            reply = dialect.decode_reply(body, profile)
+            found = dialect.summarize(body, profile)
+            if run.prepared.translated(run.call.dialect):
+                raw = run.call.dialect.encode_reply(dialect.decode_reply(body, profile), self._options(run))
         except Malformed as error:
             raise UpstreamError(
                 "the provider's answer cannot be read",
@@ -183,13 +185,11 @@ class Attempts:
                 category=Category.SERVER_ERROR,
                 status=response.status,
             ) from error
-        run.usage = reply.usage
-        run.model_served = reply.model or None
-        run.upstream_id = run.upstream_id or reply.id or None
-        run.finish_reasons = tuple(dict.fromkeys(c.native or c.finish or "" for c in reply.choices if c.finish))
+        run.usage = found.usage
+        run.model_served = found.model or None
+        run.upstream_id = run.upstream_id or found.id or None
+        run.finish_reasons = found.finish_reasons
         run.content()
-        if run.prepared.translated(run.call.dialect):
-            raw = run.call.dialect.encode_reply(reply, self._options(run))
         run.end("ok")
         return Whole(run, response.status, header_rules.to_client(response.headers), raw)
 

@@ -149,13 +149,15 @@ class Translation:
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the upstream, give those for the client. Raises `Malformed` when they cannot be read."""
-        out: list[bytes] = []
         if self._closed or self._broken():
             return b""
+        out = self._feed(data)
+        return out + self.finish() if self.decoder.ended and not self._broken() else out
+
+    def _feed(self, data: bytes) -> bytes:
+        out: list[bytes] = []
         for event in self._parser.feed(data):
             out += self._translate(event)
-            if self.decoder.ended and not self._broken():
-                out.append(self.finish())
             if self.decoder.ended or self._broken():
                 break
         return b"".join(out)
@@ -182,9 +184,12 @@ class Translation:
         """End the client's stream. Raises `Malformed` when the upstream's terminal event is missing."""
         if self._closed:
             return b""
+        held = b""
+        if self._parser.pending.strip() and not self.decoder.ended:  # some servers leave out the last blank line
+            held = self._feed(b"\n\n")
         self.decoder.close()
         self._closed = True
-        return self._encoder.close()
+        return held + self._encoder.close()
 
     def output_chars(self) -> int:
         """Characters of output that passed."""

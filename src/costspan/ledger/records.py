@@ -1,6 +1,7 @@
 """What happened, as values. The same records feed the ledger file, the spans, the metrics and the console.
 
-Times are epoch nanoseconds, durations milliseconds, money exact decimals in USD.
+Times are epoch nanoseconds, durations milliseconds, money exact decimals in USD. Three of these are made for every
+request; they are not frozen because a frozen dataclass takes three times as long to make, and nobody changes them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Outcome: TypeAlias = Literal["ok", "failed", "lost_race", "cancelled", "recovere
 CostStatus: TypeAlias = Literal["exact", "provider", "estimated", "unpriced", "free"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Origin:
     """What attempt and exchange have in common: who asked for what, under which configuration."""
 
@@ -43,7 +44,7 @@ class Origin:
     config_generation: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AttemptStarted:
     """Written before the first byte goes out, so that a kill leaves a trace."""
 
@@ -66,7 +67,7 @@ class AttemptStarted:
     price_version: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
     """One upstream call, ended. `usage` and `units` hold the reported counts, empty when nothing was reported."""
 
@@ -97,7 +98,7 @@ class Attempt:
     """What the provider itself said it cost, kept beside ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """One client request with its answer. Its cost is the sum over its attempts."""
 

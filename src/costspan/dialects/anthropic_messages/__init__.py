@@ -3,7 +3,7 @@
 from costspan.dialects.anthropic_messages.encoder import new_encoder
 from costspan.dialects.anthropic_messages.errors import decode_error, encode_error, encode_stream_error
 from costspan.dialects.anthropic_messages.peek import peek
-from costspan.dialects.anthropic_messages.reply import decode_reply, encode_reply
+from costspan.dialects.anthropic_messages.reply import decode_reply, encode_reply, summarize
 from costspan.dialects.anthropic_messages.request_decode import decode_request
 from costspan.dialects.anthropic_messages.request_encode import encode_request
 from costspan.dialects.anthropic_messages.stream import MARKERS, new_decoder
@@ -24,4 +24,5 @@ __all__ = [
     "new_encoder",
     "peek",
     "read_usage",
+    "summarize",
 ]

@@ -9,7 +9,7 @@ from costspan.dialects.anthropic_messages.blocks_encode import arguments_object
 from costspan.dialects.anthropic_messages.citations import encode_citation
 from costspan.dialects.anthropic_messages.usage import encode_usage, read_usage
 from costspan.dialects.anthropic_messages.vocabulary import NAME, call_id, finish_reason, stop_reason
-from costspan.dialects.types import PLAIN
+from costspan.dialects.types import PLAIN, Summary
 from costspan.errors import ClientError, Malformed
 from costspan.ir import opaque
 from costspan.ir.reply import Choice, Reply
@@ -42,6 +42,16 @@ def decode_reply(body: json.Object, profile: Profile = PLAIN) -> Reply:
         choices=(choice,),
         usage=usage,
         service_tier=usage.service_tier if usage else None,
+    )
+
+
+def summarize(body: json.Object, profile: Profile = PLAIN) -> Summary:
+    """Read what the books need. Raises `Malformed` where there is no content to read."""
+    if not isinstance(body.get("content"), list):
+        raise Malformed("an answer without a list of content blocks")
+    native = _string(body.get("stop_reason"))
+    return Summary(
+        _string(body.get("id")), _string(body.get("model")), (native,) if native else (), read_usage(body, profile)
     )
 
 

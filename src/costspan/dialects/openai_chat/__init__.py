@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from costspan.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
 from costspan.dialects.openai_chat.peek import peek
 from costspan.dialects.openai_chat.read_request import decode_request
-from costspan.dialects.openai_chat.reply import decode_reply, encode_reply
+from costspan.dialects.openai_chat.reply import decode_reply, encode_reply, summarize
 from costspan.dialects.openai_chat.stream import MARKERS, Decoder
 from costspan.dialects.openai_chat.stream_encoder import Encoder
 from costspan.dialects.openai_chat.usage import read_usage
@@ -32,6 +32,7 @@ __all__ = [
     "new_encoder",
     "peek",
     "read_usage",
+    "summarize",
 ]
 
 

@@ -15,7 +15,7 @@ from costspan.dialects.openai_chat.vocabulary import (
     derived_id,
     finish_reason,
 )
-from costspan.dialects.types import PLAIN
+from costspan.dialects.types import PLAIN, Summary
 from costspan.errors import ClientError, Malformed
 from costspan.ir.reply import Choice, FinishReason, Reply
 from costspan.ir.request import Media, Reasoning, Refusal, Text, ToolCall
@@ -48,6 +48,20 @@ def decode_reply(body: json.Object, profile: Profile = PLAIN) -> Reply:
         created=created if type(created) is int else None,
         service_tier=tier if isinstance(tier, str) else None,
         extensions={NAME: extensions} if extensions else {},
+    )
+
+
+def summarize(body: json.Object, profile: Profile = PLAIN) -> Summary:
+    """Read what the books need. Raises `Malformed` when the answer holds no choice."""
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise Malformed("the answer holds no choices")
+    natives = (choice.get("finish_reason") for choice in choices if isinstance(choice, dict))
+    return Summary(
+        _text(body.get("id")),
+        _text(body.get("model")),
+        tuple(dict.fromkeys(native for native in natives if isinstance(native, str) and native)),
+        read_usage(body, profile),
     )
 
 

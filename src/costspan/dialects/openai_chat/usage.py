@@ -28,6 +28,7 @@ USD_PER_TICK = Decimal("1e-10")
 
 _CACHED_VARIANTS = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens")
 _SEARCH_VARIANTS = ("web_search_requests", "num_search_queries")
+_SEARCH_PLACES = frozenset({*_SEARCH_VARIANTS, "server_tool_use_details", "server_tool_use"})
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
@@ -107,6 +108,8 @@ class _Reader:
 
     def _searches(self) -> int:
         """Web searches by whichever name the host has; one figure under two names is one figure."""
+        if _SEARCH_PLACES.isdisjoint(self._report):  # nearly always
+            return 0
         places = (
             self._report,
             _object(self._report, "server_tool_use_details"),
