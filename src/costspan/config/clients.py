@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from costspan.config.fields import Count, Day, Money, Percent, Section, Text
 
@@ -45,6 +45,18 @@ def _on_exceed(value: object) -> object:
     return value
 
 
+def _form(value: object) -> str:
+    return "(word)" if isinstance(value, str) else "(route)"
+
+
+OnExceed = Annotated[
+    Annotated[Literal["reject"], Tag("(word)")] | Annotated[ExceedRoute, Tag("(route)")],
+    Discriminator(_form),
+    BeforeValidator(_on_exceed),
+]
+"""The tags are no keys of the file, so that errors are placed by the keys around them."""
+
+
 class Budget(Section):
     """A ceiling for the spending of the requests whose attributes match."""
 
@@ -53,6 +65,4 @@ class Budget(Section):
     usd: Money = Field(description="ceiling, USD")
     per: Literal["day", "week", "month", "total"] = Field(description="period, UTC; weeks begin on Monday")
     warn_at: Percent = Field(default=DEFAULT_WARN_AT, description="share of the ceiling that is warned about")
-    on_exceed: Annotated[Literal["reject"] | ExceedRoute, BeforeValidator(_on_exceed)] = Field(
-        default="reject", description="answer 402, or send further requests to a cheaper route"
-    )
+    on_exceed: OnExceed = Field(default="reject", description="answer 402, or send further requests to a cheaper route")
