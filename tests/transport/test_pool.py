@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import socket
 import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from costspan.errors import Category, UpstreamError
+from costspan.transport.connection import Connection
 from costspan.transport.pool import Pool
 from costspan.wire.http import Outgoing
 from fakes.upstream import Answer, Cut, FakeUpstream
@@ -25,7 +27,7 @@ POST = Outgoing("POST", "/v1/x?y=1", [("X-A", "1"), ("x-b", "\xe9")], b'{"a":1}'
 GET = Outgoing("GET", "/v1/models", [], b"")
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def serving(script: Script, **settings: float) -> AsyncIterator[tuple[FakeUpstream, Pool]]:
     """A fake upstream and a pool of connections to it."""
     async with FakeUpstream(script) as upstream:
@@ -378,6 +380,25 @@ async def test_a_closed_pool_lets_answers_finish_and_keeps_nothing() -> None:
         response.close()
         assert await fetch(pool) == (200, b"ab")
         await upstream.connections_open(0)
+
+
+async def test_a_dead_connection_needs_no_garbage_collection() -> None:
+    answers = [Answer(before=[Cut.FIN]), Answer(body=[b"a", Cut.SILENCE], length=9), Answer(framing="close")]
+    async with serving(answers) as (upstream, pool):
+        gc.collect()
+        gc.disable()
+        try:
+            with contextlib.suppress(UpstreamError):
+                await ask(pool)
+            for _ in range(2):
+                (await ask(pool)).close()
+            await upstream.connections_open(0)
+            await asyncio.sleep(0.01)  # the ends have to reach our side of the sockets
+            alive = [thing for thing in gc.get_objects() if type(thing) is Connection]
+        finally:
+            gc.enable()
+
+        assert alive == []
 
 
 # Failures

@@ -157,6 +157,10 @@ class Connection(asyncio.Protocol):
         if self.connected:
             self._transport.abort()
 
+    def forget(self) -> None:
+        """Drop what the last exchange left: it refers back here, and would keep this alive until a collection."""
+        self.message = self.payload = self.error = None
+
     async def lost(self) -> None:
         """Wait until the socket is closed."""
         await asyncio.shield(self._lost)

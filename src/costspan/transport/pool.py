@@ -76,6 +76,7 @@ class Pool:
             message = await connection.headers(headers_timeout)
             return PooledResponse(connection, message, self._release)
         except BaseException:
+            connection.forget()
             connection.abort()
             self._free_slot()
             raise
@@ -139,7 +140,9 @@ class Pool:
     def _release(self, connection: Connection) -> None:
         """An answer was closed: keep its connection if another request may follow, else abort it."""
         self._free_slot()
-        if self._closed or len(self._idle) >= self._max_idle or not connection.reusable:
+        keep = connection.reusable and not self._closed and len(self._idle) < self._max_idle
+        connection.forget()
+        if not keep:
             connection.abort()
             return
         loop = asyncio.get_running_loop()

@@ -76,7 +76,7 @@ class PooledResponse:
 
     def close(self) -> None:
         """See the protocol. A second call does nothing."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._payload = self._connection, None, None
         if connection is not None:
             self._release(connection)
 
