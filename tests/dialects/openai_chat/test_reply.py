@@ -158,7 +158,7 @@ def test_what_is_encoded_is_decoded_to_the_same_choices() -> None:
 
     assert read.choices == FULL.choices
     assert read.usage == FULL.usage
-    assert (read.id, read.model, read.created, read.service_tier) == ("cs_1", "m", 7, "flex")
+    assert (read.id, read.model, read.created, read.service_tier) == ("msg_1", "served", 7, "flex")
 
 
 def test_an_encoded_answer_is_valid_for_the_official_sdk() -> None:

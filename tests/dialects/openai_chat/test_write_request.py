@@ -181,3 +181,13 @@ def test_what_is_decoded_is_written_as_it_was() -> None:
 
     assert json.loads(encoded.body) == body
     assert encoded.losses == ()
+
+
+def test_tools_that_another_provider_runs_itself_cannot_be_left_out() -> None:
+    server_tool = {"type": "web_search_20250305", "name": "web_search"}
+    request = Request("m", HI, extensions={"anthropic-messages": {"tools": [server_tool]}})
+
+    with pytest.raises(Untranslatable) as caught:
+        openai_chat.encode_request(request)
+
+    assert caught.value.param == "tools"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _MAX_MODEL_CHARS = 256
 _MAX_MESSAGES = 100_000
 _MAX_TOKENS = 2**31 - 1
-ROLES = ("user", "assistant")
+ROLES = ("user", "assistant", "system")
+"""`system` between turns is in the API since the SDK's 2.x types (`MessageParam`, read 2026-11-23)."""
 
 # Fields by which a client of some gateways steers where the request goes and with whose key.
 _FORBIDDEN = frozenset({"api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers"})

@@ -156,10 +156,10 @@ def _function(function: Any) -> tuple[str, str]:  # noqa: ANN401 - JSON
 def encode_reply(reply: Reply, options: StreamOptions) -> bytes:
     """Write a whole answer for the client."""
     body: json.Object = {
-        "id": options.exchange_id,
+        "id": reply.id or options.exchange_id,
         "object": "chat.completion",
-        "created": options.created,
-        "model": options.model or reply.model,
+        "created": reply.created or options.created,
+        "model": reply.model or options.model,
         "choices": [_write_choice(choice, index) for index, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:

@@ -36,7 +36,9 @@ class Encoder:
 
     def __init__(self, options: StreamOptions) -> None:
         self._options = options
+        self._id = options.exchange_id
         self._model = options.model
+        self._created = options.created
         self._usage: Usage | None = None
         self._choices: dict[int, _Choice] = {}
         self._begun: set[int] = set()
@@ -55,8 +57,10 @@ class Encoder:
                 return self._delta(number, {"tool_calls": [{"index": tool, "function": {"arguments": arguments}}]})
             case events.BlockStarted():
                 return self._block(event)
-            case events.Started(model=model):
-                self._model = self._model or model
+            case events.Started(id=id_, model=model, created=created):
+                self._id = id_ or self._id
+                self._model = model or self._model
+                self._created = created or self._created
                 return self._delta(0, {"content": None})
             case events.UsageReported(usage=usage):
                 self._usage = usage
@@ -137,9 +141,9 @@ class Encoder:
     def _write(self, choices: list[json.Object], more: json.Object) -> bytes:
         if not self._head:  # the same in every chunk, so written once
             head = {
-                "id": self._options.exchange_id,
+                "id": self._id,
                 "object": "chat.completion.chunk",
-                "created": self._options.created,
+                "created": self._created,
                 "model": self._model,
             }
             self._head = json.dumps(head)[:-1] + b","

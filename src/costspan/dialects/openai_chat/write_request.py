@@ -165,8 +165,13 @@ def _inexpressible(request: Request, profile: Profile) -> Iterator[str]:
     if "reasoning" not in profile.rename:
         yield from _reasoning_losses(request.reasoning)
     for dialect, fields in request.extensions.items():
-        if dialect != NAME:
-            yield from fields
+        if dialect == NAME:
+            continue
+        if fields.get("tools"):
+            raise Untranslatable(
+                "tools that the provider runs itself cannot be expressed in openai-chat", param="tools"
+            )
+        yield from fields
 
 
 def _reasoning_losses(options: ReasoningOptions | None) -> Iterator[str]:
