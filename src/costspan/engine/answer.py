@@ -45,11 +45,6 @@ class Streamed:
         self._failure: UpstreamError | None = None
         self._done = False
 
-    @property
-    def at_boundary(self) -> bool:
-        """Whether the client has whole events only, so that a comment may be put in."""
-        return self.pipe.at_boundary
-
     async def next(self) -> bytes | None:
         """The next bytes for the client; None when the stream is complete.
 

@@ -26,7 +26,8 @@ class Passthrough:
     """Same dialect on both sides: bytes go on as they came; only events with a marker are parsed.
 
     Before the commit point every event is parsed. A usage chunk that the client did not ask for is taken out.
-    A failed event and what follows it is never passed on.
+    A failed event and what follows it is never passed on. The client gets whole events only, so that a comment or an
+    error of ours can always follow.
     """
 
     def __init__(
@@ -48,11 +49,6 @@ class Passthrough:
         self._sampled = 0
         self._passed = 0
 
-    @property
-    def at_boundary(self) -> bool:
-        """Whether the client has whole events only, so that a comment may be put in."""
-        return self._strip_usage or not self._tail
-
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the upstream, give those for the client. Raises `Malformed` on an event over the limit."""
         if self._over():
@@ -68,12 +64,8 @@ class Passthrough:
             self._sample.append(data)
             self._sampled += len(data)
         if self.committed and not any(marker in region for marker in self._markers):
-            return region if self._strip_usage else data
-        kept = self._look(region)
-        if self._strip_usage:
-            return kept
-        # What was passed on of the first event already must not be sent again.
-        return kept[len(whole) - len(data) :] if self._over() else data
+            return region
+        return self._look(region)
 
     def _over(self) -> bool:
         """Whether nothing more may pass."""
@@ -115,8 +107,7 @@ class Passthrough:
         """Give what was held back at the upstream's end. Raises `Malformed` when the terminal event is missing."""
         held = b""
         if self._tail and not self.decoder.ended:  # some servers leave out the last blank line
-            seen = self._look(self._tail + b"\n\n")
-            held = seen if self._strip_usage else b""
+            held = self._tail if self._look(self._tail + b"\n\n") else b""
         self.decoder.close()
         return held
 
@@ -141,7 +132,6 @@ class Translation:
         self.committed = False
         self.failed: events.Failed | None = None
         self.finish_reasons: list[str] = []
-        self.at_boundary = True
         self._encoder = encoder
         self._parser = sse.Parser()
         self._chars = 0

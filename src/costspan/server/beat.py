@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 class Beat:
     """Writes a comment whenever nothing was written for `interval` seconds (0: never).
 
-    `begin` sends the response's headers when the first comment is due before there is an answer; `at_boundary` says
-    whether the client has whole events only.
+    `begin` sends the response's headers when the first comment is due before there is an answer. Whatever else is
+    written to the response has to be whole events.
     """
 
-    def __init__(
-        self, interval: float, begin: Callable[[], Awaitable[web.StreamResponse]], at_boundary: Callable[[], bool]
-    ) -> None:
+    def __init__(self, interval: float, begin: Callable[[], Awaitable[web.StreamResponse]]) -> None:
         self._interval = interval
         self._begin = begin
-        self._at_boundary = at_boundary
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
         self._handle: asyncio.TimerHandle | None = None
@@ -76,6 +73,5 @@ class Beat:
             if self._given:
                 return
             self._response = await self._begin()
-        if self._at_boundary():
-            await self._response.write(sse.COMMENT)
+        await self._response.write(sse.COMMENT)
         self.touch()

@@ -147,7 +147,7 @@ class _Exchange:
 
     async def run(self) -> web.StreamResponse:
         """Answer, and write the exchange's record whatever happens."""
-        beat = Beat(self._call.snapshot.server.keepalive_comment, self._begin_early, self._at_boundary)
+        beat = Beat(self._call.snapshot.server.keepalive_comment, self._begin_early)
         if self._call.peek.stream:
             beat.start()
         try:
@@ -270,9 +270,6 @@ class _Exchange:
         self._response = response
         await response.prepare(self._request)
         return response
-
-    def _at_boundary(self) -> bool:
-        return not isinstance(self._answer, Streamed) or self._answer.at_boundary
 
     async def _cut_off(self, beat: Beat) -> web.StreamResponse:
         """The time to shut down has come: end with an error, and the books closed."""
