@@ -155,3 +155,67 @@ async def test_an_error_about_the_request_comes_through(tmp_path: Path, name: st
     error = json.loads_object(got)["error"]
     assert (status, error["message"]) == (row.status, row.message)
     assert (attempt["outcome"], attempt["http_status"], attempt["cost_status"]) == ("failed", row.status, "free")
+
+
+SOME = [
+    "fantasy/TestAnthropicCommon/claude-sonnet-4/tool_streaming#1",
+    "chatlas/test_provider_deepseek/test_deepseek_tool_variations#0",
+    "langchaingo/tools/perplexity/TestTool_Integration#0",
+]
+"""A stream of each dialect, and one with CRLF and no `[DONE]`."""
+
+
+def asking(row: Row, *, translated: bool) -> tuple[str, dict[str, Any]]:
+    """The client's dialect, and a streamed request in it."""
+    dialect = OTHER[row.dialect] if translated else row.dialect
+    body = {"model": "recorded", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, "stream": True}
+    return dialect, body | ({"stream_options": {"include_usage": True}} if dialect == "openai-chat" else {})
+
+
+@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("size", [1, 7])
+@pytest.mark.parametrize("translated", [False, True], ids=["passed", "translated"])
+async def test_small_pieces_on_the_wire_change_nothing(tmp_path: Path, name: str, size: int, translated: bool) -> None:
+    row = STREAMS[name]
+    dialect, body = asking(row, translated=translated)
+    async with (
+        FakeUpstream(replay(row, size)) as upstream,
+        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+    ):
+        status, got = await post(gateway, dialect, body)
+        check_books(gateway, row)
+
+    assert status == 200
+    if translated:
+        assert read(dialect, got, stream=True) == read(row.dialect, row.raw, stream=True)
+    else:
+        assert got == row.raw
+
+
+@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("translated", [False, True], ids=["passed", "translated"])
+async def test_a_stream_that_ends_early_is_never_a_success(tmp_path: Path, name: str, translated: bool) -> None:
+    row = STREAMS[name]
+    found = events(row.raw)
+    prefixes = [b"".join(found[:n]) + found[n][: len(found[n]) // 2] for n in range(len(found))]
+    prefixes += [b"".join(found[:n]) for n in range(1, len(found))]
+    dialect, body = asking(row, translated=translated)
+    headers = (("content-type", "text/event-stream"),)
+    answers = [Answer(headers=headers, body=prefix, framing="chunked") for prefix in prefixes]  # HTTP says: complete
+    async with (
+        FakeUpstream(answers) as upstream,
+        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+    ):
+        got = [await post(gateway, dialect, body) for _ in answers]
+        attempts = gateway.records("attempt")
+        exchanges = gateway.records("exchange")
+
+    for status, answer in got:
+        last = answer if status == 502 else events(answer)[-1].rpartition(b"data: ")[2]
+        assert status in {200, 502}
+        assert json.loads_object(last)["error"]
+        assert b"[DONE]" not in answer
+        assert b"message_stop" not in answer
+    assert {(record["outcome"], record["error_type"]) for record in attempts} == {("failed", "upstream_truncated")}
+    assert {record["outcome"] for record in exchanges} == {"failed"}
+    assert len(attempts) == len(exchanges) == len(prefixes)
