@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -79,6 +80,14 @@ class Snapshot:
     server: schema.Server
     admin_token: str | None
     warnings: tuple[str, ...]
+
+    def has_price(self, account: Account, model: str, wall_ns: int) -> bool:
+        """Whether a call of `model` at that time (epoch nanoseconds) can be priced before it is made."""
+        at = datetime.fromtimestamp(wall_ns / 1e9, UTC)
+        found = self.book.find(
+            account.name, account.kind.name, model, price_as=account.catalog, discount=account.discount, at=at
+        )
+        return found is not None
 
 
 def build(loaded: Loaded, *, generation: int, catalog: Catalog | None) -> Snapshot:

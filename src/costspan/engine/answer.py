@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from costspan.engine import costing
 from costspan.engine.failure import from_event, truncated
 from costspan.errors import Category, Malformed, UpstreamError
 
@@ -53,7 +54,7 @@ class Streamed:
         """
         if self._held:
             held, self._held = self._held, b""
-            return held
+            return costing.in_events(held, self.run.cost_so_far) if self.run.call.cost_in_body else held
         while not self._done:
             if self._failure is not None:
                 raise self._fail(self._failure)
@@ -64,7 +65,7 @@ class Streamed:
             except Malformed:
                 raise self._fail(truncated(self.status)) from None
             if out:
-                return out
+                return costing.in_events(out, self.run.cost_so_far) if self.run.call.cost_in_body else out
         return None
 
     async def _pull(self) -> bytes:

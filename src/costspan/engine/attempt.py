@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from costspan.dialects.types import StreamOptions
+from costspan.engine import costing
 from costspan.engine.answer import Streamed, Whole
 from costspan.engine.failure import from_body, from_event, from_status, truncated
 from costspan.engine.pipe import Passthrough, Translation
@@ -191,6 +192,8 @@ class Attempts:
         run.finish_reasons = found.finish_reasons
         run.content()
         run.end("ok")
+        if run.call.cost_in_body:
+            raw = costing.in_reply(raw, run.cost_so_far())
         return Whole(run, response.status, header_rules.to_client(response.headers), raw)
 
     async def _open_stream(self, run: Run, response: Response) -> Streamed:
@@ -218,7 +221,7 @@ class Attempts:
             exchange_id=run.call.origin.exchange_id,
             model=run.step.model,
             created=self._clock.wall_ns() // 1_000_000_000,
-            include_usage=run.call.peek.wants_usage,
+            include_usage=run.call.peek.wants_usage or run.call.cost_in_body,
             prompt_tokens=run.prompt_tokens,
         )
 

@@ -46,6 +46,8 @@ class Call:
     deadline: float
     """Monotonic seconds, for all attempts together."""
     require_parameters: bool = False
+    cost_in_body: bool = False
+    """Whether the client wants the cost in the answer's `usage` object."""
     attempts: list[Attempt] = field(default_factory=list)
     failures: list[UpstreamError] = field(default_factory=list)
     tried: list[json.Object] = field(default_factory=list)

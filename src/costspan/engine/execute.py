@@ -62,6 +62,11 @@ class Executor:
         refusal: ClientError | None = None
         for step in call.matched.steps:
             account = call.snapshot.accounts[step.provider]
+            if call.snapshot.reject_unpriced and not call.snapshot.has_price(account, step.model, call.started_ns):
+                refusal = refusal or ClientError(
+                    f"{step.label} has no price (prices.on_unpriced)", code="unpriced_model"
+                )
+                continue
             try:
                 candidate = Candidate(step, account, prepare(call, step, account))
             except Untranslatable as error:

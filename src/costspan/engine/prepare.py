@@ -68,7 +68,7 @@ def _patched(call: Call, step: Step) -> Prepared:
             body = patch(body, changes, insert=defaults)
     except Malformed as error:
         raise ClientError(str(error), code="duplicate_key") from None
-    return Prepared(call.dialect, body, added_usage=added)
+    return Prepared(call.dialect, body, added_usage=added and not call.cost_in_body)
 
 
 def with_defaults(fields: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from costspan.ir.usage import Usage
 from costspan.ledger.records import Attempt, AttemptStarted
 from costspan.pricing.cost import cost
 from costspan.pricing.estimate import estimate_output_tokens, estimate_prompt_tokens, expected_cost
-from costspan.pricing.settle import settle
+from costspan.pricing.settle import add, settle
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -106,6 +106,17 @@ class Run:
             price_source=None if price is None else price.source,
             price_version=None if price is None else price.version,
         )
+
+    def cost_so_far(self) -> Decimal | None:
+        """The exchange's cost as known now, this attempt's reported usage included; None when that is unpriced."""
+        if self.attempt is not None:
+            own = self.attempt.cost_usd
+        else:
+            self._learn()
+            priced = self._price is not None and self.usage is not None
+            own = cost(self.usage, self._price, service_tier=None, at=self._at).total if priced else None  # type: ignore[arg-type] # - priced says so
+        earlier = [attempt.cost_usd for attempt in self.call.attempts if attempt is not self.attempt]
+        return None if own is None else add([own, *earlier])
 
     @property
     def elapsed(self) -> float:

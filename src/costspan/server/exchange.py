@@ -56,11 +56,16 @@ class Exchanges:
         state = self._state
         snapshot = state.live.current
         key = state.authenticate(request, snapshot)
+        if request.headers.get("x-costspan-dry-run", "false").lower() != "false":
+            raise ClientError(  # ignoring it would spend money that the client did not want to spend
+                "dry runs are not in this version yet", code="unsupported_parameter", param="x-costspan-dry-run"
+            )
         bodies.check_media_type(request)
         started_ns, started = state.clock.wall_ns(), state.clock.monotonic()
         body = await bodies.read(request, snapshot.server.max_request_bytes)
         fields = bodies.parse(body)
         peek = dialect.peek(fields)
+        cost_in_body = snapshot.server.cost_in_body or request.headers.get("x-costspan-cost", "").lower() == "true"
         matched = self._match(request, snapshot, key, peek)
         return Call(
             snapshot=snapshot,
@@ -74,6 +79,7 @@ class Exchanges:
             started_ns=started_ns,
             started=started,
             deadline=started + matched.policy.timeouts.total,
+            cost_in_body=cost_in_body,
             require_parameters=_requires_parameters(fields),
         )
 
