@@ -207,7 +207,7 @@ class Signals:
         """Reload whenever the content of the configuration's files changes."""
         from costspan.config.watch import changes  # noqa: PLC0415 - only with --watch
 
-        async for _ in changes(lambda: self._gateway.live.loaded.files, self.stop):
+        async for _ in changes(lambda: self._gateway.live.loaded.files, self.stop, at_once=True):
             await self.reload()
 
     async def unless_told_again(self, stopping: Coroutine[None, None, None]) -> None:

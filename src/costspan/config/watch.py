@@ -28,14 +28,22 @@ _Digests = dict["Path", bytes]
 
 
 async def changes(
-    paths: Callable[[], Sequence[Path]], stop: asyncio.Event, *, debounce_ms: int = DEBOUNCE_MS
+    paths: Callable[[], Sequence[Path]],
+    stop: asyncio.Event,
+    *,
+    debounce_ms: int = DEBOUNCE_MS,
+    at_once: bool = False,
 ) -> AsyncGenerator[None]:
     """Yield each time the content of the files changed, until `stop` is set.
+
+    `at_once` yields a first time when the watch stands, so that a change before that is not missed.
 
     `paths` is asked again after each change: a reload may name other files. Files that are named for the first time
     are no change.
     """
     seen = await asyncio.to_thread(_digests, paths())
+    if at_once:
+        yield
     while not stop.is_set():
         names = tuple(paths())
         async with aclosing(_notices(names, stop, debounce_ms)) as notices:

@@ -44,7 +44,7 @@ class Live:
             loaded = self._load()
             if loaded.digest == self.loaded.digest:
                 self.reload_success = True
-                _log.info("configuration unchanged, generation %d", self.current.generation)
+                _log.debug("configuration unchanged, generation %d", self.current.generation)
                 return True
             snapshot = self._build(loaded, self.current.generation + 1)
             self._check(snapshot)
