@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from aiohttp.web import RequestPayloadError
+
 from costspan.errors import ClientError, Malformed
 from costspan.wire import json
 
@@ -12,6 +14,14 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 IDLE_SECONDS = 30.0
+TOTAL_SECONDS = 120.0
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_CODES = {
+    json.TooDeep: "json_too_deep",
+    json.TooLarge: "json_too_large",
+    json.LoneSurrogate: "invalid_unicode",
+    json.DuplicateKey: "duplicate_key",
+}
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
@@ -30,21 +40,33 @@ def check_media_type(request: web.BaseRequest) -> None:
 
 
 async def read(request: web.BaseRequest, limit: int) -> bytes:
-    """The body, at most `limit` bytes. Raises `ClientError` 413 or 408."""
+    """The body, at most `limit` bytes. Raises `ClientError` 413, 408 or 400; the connection is of no more use then."""
     declared = request.content_length
     if declared is not None and declared > limit:
         raise _too_large(limit)
+    if "Expect" in request.headers:
+        await request.writer.write(_CONTINUE)
+        request.writer.output_size = 0  # the answer itself has not begun
+    try:
+        async with asyncio.timeout(TOTAL_SECONDS):
+            return await _read(request, limit)
+    except TimeoutError:
+        raise ClientError(
+            "the body came too slowly", status=408, code="request_timeout", headers={"connection": "close"}
+        ) from None
+    except RequestPayloadError:
+        raise ClientError(
+            "the body's framing is not valid", code="bad_framing", headers={"connection": "close"}
+        ) from None
+
+
+async def _read(request: web.BaseRequest, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     content = request.content
     while not content.at_eof():
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                chunk = await content.readany()
-        except TimeoutError:
-            raise ClientError(
-                "the body came too slowly", status=408, code="request_timeout", headers={"connection": "close"}
-            ) from None
+        async with asyncio.timeout(IDLE_SECONDS):
+            chunk = await content.readany()
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
@@ -64,7 +86,7 @@ def _too_large(limit: int) -> ClientError:
 def parse(body: bytes) -> json.Object:
     """The body as a JSON object. Raises `ClientError` 400."""
     try:
-        return json.loads_object(body)
+        return json.loads_strictly(body)
     except Malformed as error:
-        code = "invalid_type" if "object" in str(error) else "invalid_json"
-        raise ClientError(f"the body is {error}" if code == "invalid_json" else str(error), code=code) from None
+        code = _CODES.get(type(error)) or ("invalid_type" if "object" in str(error) else "invalid_json")
+        raise ClientError(f"the body is refused: {error}", code=code) from None

@@ -79,8 +79,8 @@ def retry_after(error: UpstreamError | None) -> dict[str, str]:
 
 
 def response(answer: ErrorAnswer, dialect: Dialect, headers: dict[str, str] | None = None) -> web.Response:
-    """`answer` as an HTTP response in the shape of `dialect`."""
-    return web.Response(
+    """`answer` as an HTTP response in the shape of `dialect`. With `connection: close` in `headers` it is the last."""
+    made = web.Response(
         status=answer.status,
         body=dialect.encode_error(answer),
         headers={
@@ -89,3 +89,6 @@ def response(answer: ErrorAnswer, dialect: Dialect, headers: dict[str, str] | No
             **(headers or {}),
         },
     )
+    if made.headers.get("connection") == "close":
+        made.force_close()  # the header alone does not close
+    return made

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from costspan.errors import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
+
+    from multidict import MultiMapping
 
     from costspan.snapshot import ClientKey, Snapshot
 
@@ -73,17 +75,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def presented_key(headers: Mapping[str, str], query_key: str | None) -> str | None:
-    """The client's key, in whichever of the header styles it came. Raises `ClientError` when two of them disagree."""
-    found: list[str] = []
-    if (authorization := headers.get("Authorization")) is not None:
+def presented_key(headers: MultiMapping[str], query_keys: Sequence[str]) -> str | None:
+    """The client's key, in whichever of the styles it came. Raises `ClientError` when two of them disagree."""
+    found = [*query_keys, *headers.getall("x-api-key", ()), *headers.getall("x-goog-api-key", ())]
+    for authorization in headers.getall("Authorization", ()):
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise _invalid()
         found.append(token.strip())
-    found += [value for name in ("x-api-key", "x-goog-api-key") if (value := headers.get(name)) is not None]
-    if query_key is not None:
-        found.append(query_key)
     if len(set(found)) > 1:
         raise ClientError("the request carries two different keys", code="ambiguous_credentials")
     return found[0] if found else None

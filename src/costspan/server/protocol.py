@@ -10,10 +10,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import http_exceptions, web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from costspan.dialects import DIALECTS
 from costspan.dialects.types import ErrorAnswer
+from costspan.server import errors
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,22 +32,50 @@ READ_BUFFER = 16 * 1024
 
 _log = logging.getLogger(__name__)
 _DIALECT = DIALECTS["openai-chat"]
+_POST = b"POST /v1/"
+_MESSAGES = b"messages"
+_REASONS = (
+    ("missing 'host'", 400, "missing_host", "the Host header is missing"),
+    ("duplicate 'host'", 400, "duplicate_host", "there are two Host headers"),
+    ("too many headers", 431, "headers_too_large", "there are too many headers"),
+    ("http version", 400, "http_version", "only HTTP/1.1 is spoken here"),
+    ("pause on pri", 400, "http_version", "only HTTP/1.1 is spoken here"),
+    ("https traffic", 400, "tls_on_plain_port", "this port speaks HTTP without TLS"),
+    ("transfer-encoding", 400, "bad_framing", "the message framing is not valid"),
+    ("content-length", 400, "bad_framing", "the message framing is not valid"),
+    ("bad status line", 400, "bad_request_line", "the request line is not valid HTTP/1.1"),
+    ("header", 400, "bad_header", "a header is not valid"),
+)
+"""What aiohttp's and llhttp's reasons mean for the client; the first that is found in them, in lower case, holds."""
 
 
 class Protocol(RequestHandler):
     """One client connection."""
 
-    __slots__ = ("_first", "_new_id")
+    __slots__ = ("_dialect", "_first", "_new_id")
 
     def __init__(self, manager: Server, **arguments: Any) -> None:  # noqa: ANN401 - aiohttp's own arguments
         super().__init__(manager, **arguments)
         self._new_id = manager.new_id
         self._first: asyncio.TimerHandle | None = None
+        self._dialect = _DIALECT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give a new connection only so long to send its first request."""
         super().connection_made(transport)
         self._first = self._loop.call_later(HEADER_SECONDS, self._too_slow)
+
+    def data_received(self, data: bytes) -> None:
+        """Note which dialect an error is to be told in; end a body whose framing breaks before it is whole."""
+        if data.startswith(_POST):
+            self._dialect = DIALECTS["anthropic-messages"] if data.startswith(_MESSAGES, len(_POST)) else _DIALECT
+        super().data_received(data)
+        request = self._current_request
+        if request is not None and self._messages and isinstance(self._messages[-1][0], _ErrInfo):
+            content = request.content
+            if not content.is_eof():  # aiohttp would let the handler wait for the rest
+                content.set_exception(web.RequestPayloadError("bad framing"))
+                content.feed_eof()
 
     def _too_slow(self) -> None:
         if self._request_count == 0:
@@ -74,15 +103,8 @@ class Protocol(RequestHandler):
         if status >= 500:  # noqa: PLR2004 - our fault: the traceback holds code, not input
             _log.error("unhandled %s", type(exc).__name__, exc_info=_traceback_only(exc))
         answer = ErrorAnswer(status, code, text, self._new_id())
-        return web.Response(
-            status=status,
-            body=_DIALECT.encode_error(answer),
-            headers={
-                "content-type": "application/json; charset=utf-8",
-                "x-request-id": answer.exchange_id,
-                "connection": "close",
-            },
-        )
+        headers = {"allow": "GET, POST"} if status == 405 else {}  # noqa: PLR2004 - method not allowed
+        return errors.response(answer, self._dialect, {**headers, "connection": "close"})
 
     def log_exception(self, *_args: Any, **kw: Any) -> None:  # noqa: ANN401 - aiohttp's signature
         """Say that something failed, not what was in it."""
@@ -98,18 +120,19 @@ def _traceback_only(exc: BaseException | None) -> Any:  # noqa: ANN401 - logging
 def _explain(exc: BaseException | None) -> tuple[int, str, str]:
     """Status, code and our own text for what aiohttp's parser refused."""
     if isinstance(exc, http_exceptions.LineTooLong):
-        line = exc.args[0] if exc.args else b""
-        if line[:1] in (b"/", "/"):
+        if isinstance(exc.args[0], bytearray):  # the C parser's buffer for the target; a header comes as bytes
             return 414, "uri_too_long", "the request line is too long"
         return 431, "headers_too_large", "a header is too large"
-    if isinstance(exc, http_exceptions.BadHttpMethod) and "HTTPS" not in str(exc):
+    if not isinstance(exc, http_exceptions.HttpProcessingError):
+        return 400, "bad_framing", "the request is not valid HTTP/1.1"
+    reason = exc.message.partition(":\n\n")[0].lower()  # the input follows
+    for part, status, code, text in _REASONS:
+        if part in reason:
+            return status, code, text
+    if isinstance(exc, http_exceptions.BadHttpMethod):
         return 405, "method_not_allowed", "the method is not known"
-    if isinstance(exc, http_exceptions.BadStatusLine | http_exceptions.InvalidURLError):
-        return 400, "bad_request_line", "the request line is not valid HTTP/1.1"
-    if isinstance(exc, http_exceptions.InvalidHeader):
-        return 400, "bad_header", "a header is not valid"
-    if isinstance(exc, http_exceptions.TransferEncodingError | http_exceptions.ContentLengthError):
-        return 400, "bad_framing", "the message framing is not valid"
+    if isinstance(exc, http_exceptions.InvalidURLError):
+        return 400, "bad_request_line", "the request target is not valid"
     return 400, "bad_framing", "the request is not valid HTTP/1.1"
 
 

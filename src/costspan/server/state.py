@@ -77,7 +77,7 @@ class State:
 
     def authenticate(self, request: web.BaseRequest, snapshot: Snapshot) -> ClientKey | None:
         """The client key of a request; None where the gateway is open. Raises `ClientError`."""
-        query = request.rel_url.query.get("key") if request.rel_url.raw_query_string else None
+        query = request.rel_url.query.getall("key", ()) if request.rel_url.raw_query_string else ()
         presented = guard.presented_key(request.headers, query) if snapshot.keys else None
         return guard.authenticate(presented, snapshot, datetime.fromtimestamp(self.clock.wall_ns() / 1e9, UTC).date())
 

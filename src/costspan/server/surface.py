@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from aiohttp import HttpVersion11, web
 
 from costspan.dialects import DIALECTS
+from costspan.dialects.types import ErrorAnswer
 from costspan.errors import ClientError
 from costspan.server import errors, guard, models
 from costspan.server.exchange import Exchanges, may_use
@@ -34,11 +36,11 @@ class Surface:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        path = request._message.path.partition("?")[0]  # noqa: SLF001 - the raw target, before yarl mends it
-        if self._health is not None and path in _HEALTH:
-            return self._health(request)
+        path = _path(request)
         dialect = DIALECTS[_CHAT.get(path, "openai-chat")]
         try:
+            if self._health is not None and path in _HEALTH:
+                return self._probe(self._health, request, path)
             cors = self._admit(request, path)
             if request.method == "OPTIONS":
                 return _preflight(cors)
@@ -54,12 +56,8 @@ class Surface:
         """Refuse what may not pass at all, before anything of the body is read. Returns CORS headers."""
         state = self._state
         snapshot = state.live.current
-        if request.version < HttpVersion11:
-            raise _closing(400, "http_version", "only HTTP/1.1 is spoken here")
-        if not path.startswith("/"):
-            raise _closing(400, "absolute_target", "the request target must be a path")
-        local = request.transport.get_extra_info("sockname") if request.transport is not None else None
-        guard.check_host(request.headers.get("Host"), snapshot, local[0] if isinstance(local, tuple) else None)
+        _check_framing(request, path)
+        guard.check_host(request.headers.get("Host"), snapshot, _local_address(request))
         cors = guard.check_origin(request.headers, snapshot)
         if state.stopping:
             raise _closing(503, "shutting_down", "the gateway is shutting down", {"retry-after": "1"})
@@ -69,14 +67,24 @@ class Surface:
             )
         return cors
 
+    def _probe(
+        self, health: Callable[[web.BaseRequest], web.Response], request: web.BaseRequest, path: str
+    ) -> web.Response:
+        """Answer for health. Of these only the metrics tell something: where a browser can be, not to any name."""
+        local = _local_address(request)
+        if path == "/metrics" and local is not None and guard.is_loopback(local):
+            guard.check_host(request.headers.get("Host"), self._state.live.current, local)
+            guard.check_origin(request.headers, self._state.live.current)
+        return health(request)
+
     async def _route(self, request: web.BaseRequest, path: str, dialect: Dialect) -> web.StreamResponse:
         if path in _CHAT:
             _only(request, "POST")
             with self._state.counted():
                 return await self._exchanges.handle(request, dialect.NAME)
-        if path == _MODELS or path.startswith(_MODELS + "/"):
+        if path == _MODELS or (path.startswith(_MODELS + "/") and path != _MODELS + "/"):
             _only(request, "GET")
-            return self._models(request, path.removeprefix(_MODELS).removeprefix("/"))
+            return self._models(request, unquote(path.removeprefix(_MODELS).removeprefix("/")))
         raise ClientError("there is nothing at this path", status=404, code="not_found")
 
     def _models(self, request: web.BaseRequest, name: str) -> web.Response:
@@ -102,6 +110,34 @@ def _preflight(cors: dict[str, str]) -> web.Response:
     return web.Response(status=204, headers={**cors, **allowed} if cors else {})
 
 
+def _path(request: web.BaseRequest) -> str:
+    """The raw target without its query, before yarl mends it."""
+    return request._message.path.partition("?")[0]  # noqa: SLF001 - the only place that has it
+
+
+def _local_address(request: web.BaseRequest) -> str | None:
+    """The address that the client connected to; None on a Unix socket."""
+    local = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    return local[0] if isinstance(local, tuple) else None
+
+
+def _check_framing(request: web.BaseRequest, path: str) -> None:
+    """Refuse what the parser lets pass and a front proxy may read otherwise. Raises `ClientError`."""
+    if request.version < HttpVersion11:
+        raise _closing(400, "http_version", "only HTTP/1.1 is spoken here")
+    if request.method in {"CONNECT", "TRACE"}:
+        raise _closing(405, "method_not_allowed", "the method is not served", {"allow": "GET, POST"})
+    if not path.startswith("/") and not (path == "*" and request.method == "OPTIONS"):
+        raise _closing(400, "absolute_target", "the request target must be a path")
+    headers = request.headers
+    if headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        raise _closing(400, "bad_framing", "the only transfer coding is chunked")
+    if headers.get("Expect", "100-continue").lower() != "100-continue":
+        raise _closing(417, "expectation_failed", "the only expectation that is met is 100-continue")
+    if request.body_exists and request.method in {"GET", "HEAD", "OPTIONS"}:
+        raise _closing(400, "unexpected_body", "a request of this method has no body")
+
+
 def _only(request: web.BaseRequest, method: str) -> None:
     if request.method != method:
         raise ClientError(
@@ -121,9 +157,9 @@ class Health:
 
     def __call__(self, request: web.BaseRequest) -> web.Response:
         """Answer a probe or a scrape. Liveness never depends on upstreams; readiness ends with SIGTERM."""
-        path = request._message.path.partition("?")[0]  # noqa: SLF001 - the raw target
+        path = _path(request)
         if request.method not in {"GET", "HEAD"}:
-            return web.Response(status=405, headers={"allow": "GET"})
+            return self._refuse(405, "method_not_allowed", "the method must be GET", {"allow": "GET, HEAD"})
         if path == "/healthz":
             return web.Response(text="ok\n")
         if path == "/readyz":
@@ -132,7 +168,11 @@ class Health:
         if path == "/metrics":
             body, content_type = self._state.metrics()
             return web.Response(body=body, headers={"content-type": content_type})
-        return web.Response(status=404, text="not found\n")
+        return self._refuse(404, "not_found", "there is nothing at this path", {})
+
+    def _refuse(self, status: int, code: str, message: str, headers: dict[str, str]) -> web.Response:
+        answer = ErrorAnswer(status, code, message, self._state.identities.exchange_id())
+        return errors.response(answer, DIALECTS["openai-chat"], headers)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """As the handler of a listener."""
