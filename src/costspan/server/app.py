@@ -88,8 +88,7 @@ class Gateway:
         self._connections = Connections()
         self._drains = Drains()
         clock = SystemClock()
-        source = random.SystemRandom()
-        identities = Identities(clock, source.getrandbits)
+        identities = Identities(clock, random.Random().getrandbits)  # noqa: S311 - seeded by the system; ids are no secrets
         observer = Observers((ledger, telemetry, *observers))
         attempts = Attempts(self._connections, observer, clock, identities, keys=KeyRing(), drains=self._drains)
         executor = Executor(attempts, random.random)

@@ -7,6 +7,7 @@ side; anything unusual takes the scan of all top-level fields, which also finds 
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -37,13 +38,19 @@ def patch(body: bytes, changes: Mapping[str, object], *, insert: Mapping[str, ob
 
 def replace_string(body: bytes, name: str, old: str, new: str) -> bytes:
     """Return `body` with the top-level string field `name`, known to be `old`, set to `new`."""
-    if old == new and _once(body, name):
+    if not _once(body, name):
+        return patch(body, {name: new})
+    if old == new:
         return body
-    field = re.compile(rb"%s\s*:\s*%s" % (re.escape(json.dumps(name)), re.escape(json.dumps(old))))
-    found = field.search(body) if _once(body, name) else None
-    if found is None or not _at_top(body, found.start(), found.end()):
+    found = _member(name).search(body)
+    if found is None or found[1] != json.dumps(old) or not _at_top(body, found.start(), found.end()):
         return patch(body, {name: new})
     return b"%s%s:%s%s" % (body[: found.start()], json.dumps(name), json.dumps(new), body[found.end() :])
+
+
+@functools.lru_cache(maxsize=8)
+def _member(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb'"%s"\s*:\s*("[^"\\]*")' % re.escape(name.encode()))
 
 
 def _once(body: bytes, name: str) -> bool:

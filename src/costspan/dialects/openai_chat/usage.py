@@ -27,6 +27,7 @@ MAX_COUNT = 10**12
 USD_PER_TICK = Decimal("1e-10")
 
 _CACHED_VARIANTS = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens")
+_CACHED_PLACES = frozenset(_CACHED_VARIANTS)
 _SEARCH_VARIANTS = ("web_search_requests", "num_search_queries")
 _SEARCH_PLACES = frozenset({*_SEARCH_VARIANTS, "server_tool_use_details", "server_tool_use"})
 _NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -66,6 +67,8 @@ class _Reader:
 
     def _input(self, prompt: int) -> dict[str, int]:
         details = _object(self._report, "prompt_tokens_details")
+        if not any(details.values()) and _CACHED_PLACES.isdisjoint(self._report):  # nearly always without a cache
+            return {"input": prompt}
         cached = self._cached(details)
         cached_audio = self._part(_object(details, "cached_tokens_details"), "audio_tokens", cached)
         audio = self._count(details, "audio_tokens")
@@ -91,6 +94,8 @@ class _Reader:
             completion += reasoning
         if total is not None and total != prompt + completion:
             self._inconsistent = True
+        if not any(details.values()):
+            return {"output": completion}
         return self._split(
             completion,
             "output",
