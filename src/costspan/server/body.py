@@ -71,6 +71,8 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes:
         if size > limit:
             raise _too_large(limit)
         chunks.append(chunk)
+    if (broken := content.exception()) is not None:  # it came with the last bytes, which are no whole body
+        raise broken
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

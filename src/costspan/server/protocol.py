@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 HEADER_SECONDS = 10.0
 """From the connection to the end of the first request's headers."""
 KEEPALIVE_SECONDS = 75.0
+LINGERING_SECONDS = 2.0
+"""For which what still comes of a refused body is read, so that the client gets to see the answer."""
 READ_BUFFER = 16 * 1024
 """aiohttp's default holds 1.25 MiB for each stream whose client does not read (reliability notes, fact 7)."""
 
@@ -171,5 +173,5 @@ class Server(web.Server):
             access_log=None,
             read_bufsize=READ_BUFFER,
             auto_decompress=False,
-            lingering_time=2.0,
+            lingering_time=LINGERING_SECONDS,
         )

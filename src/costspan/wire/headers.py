@@ -38,8 +38,12 @@ UPSTREAM_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-goog-reques
 
 
 def to_upstream(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The client's headers that an upstream may see, names in lower case."""
-    return [(low, value) for name, value in headers if (low := name.lower()) in FORWARDED_REQUEST]
+    """The client's headers that an upstream may see, names in lower case; not what is no printable ASCII."""
+    return [
+        (low, value)
+        for name, value in headers
+        if (low := name.lower()) in FORWARDED_REQUEST and value.isascii() and value.isprintable()
+    ]
 
 
 def to_client(headers: Mapping[str, str]) -> dict[str, str]:
