@@ -40,12 +40,14 @@ async def test_a_kill_in_the_middle_of_a_stream_leaves_no_attempt_without_an_end
     gate = asyncio.Event()
     async with FakeUpstream(openai_stream(("Hel", gate, "lo"))) as up, aiohttp.ClientSession() as client:
         config = write_config(tmp_path, up.url)
-        async with GatewayProcess(["serve", "-c", str(config)], cwd=tmp_path) as gateway:
-            async with client.post(f"{gateway.url}/v1/chat/completions", json={**BODY, "stream": True}) as response:
-                await response.content.readany()
-                gateway.send(signal.SIGKILL)
-                with pytest.raises(aiohttp.ClientError):
-                    await response.read()
+        async with (
+            GatewayProcess(["serve", "-c", str(config)], cwd=tmp_path) as gateway,
+            client.post(f"{gateway.url}/v1/chat/completions", json={**BODY, "stream": True}) as response,
+        ):
+            await response.content.readany()
+            gateway.send(signal.SIGKILL)
+            with pytest.raises(aiohttp.ClientError):
+                await response.read()
         assert records(tmp_path, "attempt") == []
         (started,) = records(tmp_path, "attempt_started")
 
