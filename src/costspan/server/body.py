@@ -11,7 +11,7 @@ from costspan.errors import ClientError, Malformed
 from costspan.wire import json
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from aiohttp import StreamReader, web
 
 IDLE_SECONDS = 30.0
 TOTAL_SECONDS = 120.0
@@ -48,6 +48,8 @@ async def read(request: web.BaseRequest, limit: int) -> bytes:
         await request.writer.write(_CONTINUE)
         request.writer.output_size = 0  # the answer itself has not begun
     try:
+        if request.content.is_eof():  # all of it is here already: nothing to wait for
+            return await _read(request, limit)
         async with asyncio.timeout(TOTAL_SECONDS):
             return await _read(request, limit)
     except TimeoutError:
@@ -65,8 +67,7 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes:
     size = 0
     content = request.content
     while not content.at_eof():
-        async with asyncio.timeout(IDLE_SECONDS):
-            chunk = await content.readany()
+        chunk = await content.readany() if content.is_eof() else await _patiently(content)
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
@@ -74,6 +75,11 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes:
     if (broken := content.exception()) is not None:  # it came with the last bytes, which are no whole body
         raise broken
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _patiently(content: StreamReader) -> bytes:
+    async with asyncio.timeout(IDLE_SECONDS):
+        return await content.readany()
 
 
 def _too_large(limit: int) -> ClientError:
