@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,21 +42,41 @@ def _in_module(tree: ast.Module) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.FunctionDef)
     }
     for node in ast.walk(tree):
-        match node:
-            case ast.Call(func=ast.Name("ErrorAnswer"), args=[ast.Constant(int(status)), ast.Constant(str(code)), *_]):
+        if isinstance(node, ast.Call):
+            yield from _in_call(node, positions)
+        else:
+            yield from _in_definition(node)
+
+
+def _in_call(call: ast.Call, positions: dict[str, list[str]]) -> Iterator[tuple[int, str]]:
+    """What is called with a `code`, by name or at the place where the module's own functions have it."""
+    match call:
+        case ast.Call(func=ast.Name("ErrorAnswer"), args=arguments):
+            yield from _pairs(arguments)
+        case ast.Call(func=ast.Name(name)) | ast.Call(func=ast.Attribute(attr="__init__" as name)):
+            named = _arguments(call, positions.get(name, []))
+            yield from ((_status(named), code) for code in _texts(named.get("code")))
+
+
+def _in_definition(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Defaults, tables and names."""
+    match node:
+        case ast.FunctionDef(args=arguments):
+            yield from ((400, code) for code in _default(arguments, "code"))
+        case ast.Tuple(elts=elements):
+            yield from _pairs(elements)
+        case ast.Assign(targets=[ast.Name("_CODES")], value=ast.Dict(values=values)):
+            yield from ((400, code) for value in values for code in _texts(value))
+        case ast.Assign(targets=[ast.Name("code")], value=value):
+            yield from ((400, code) for code in _texts(value))
+
+
+def _pairs(elements: list[ast.expr]) -> Iterator[tuple[int, str]]:
+    """A row of a table: a status of an error, and the code right after it."""
+    for pair in pairwise(elements):
+        match pair:
+            case (ast.Constant(int(status)), ast.Constant(str(code))) if 400 <= status < 600:
                 yield status, code
-            case ast.Call(func=ast.Name(name)):
-                named = _arguments(node, positions.get(name, []))
-                yield from ((_status(named), code) for code in _texts(named.get("code")))
-            case ast.Call(func=ast.Attribute(attr="__init__")):
-                named = _arguments(node, [])
-                yield from ((_status(named), code) for code in _texts(named.get("code")))
-            case ast.FunctionDef(args=arguments):
-                yield from ((400, code) for code in _default(arguments, "code"))
-            case ast.Tuple(elts=[ast.Constant(int(status)), ast.Constant(str(code)), *_]) if 400 <= status < 600:
-                yield status, code
-            case ast.Assign(targets=[ast.Name("code")], value=value):
-                yield from ((400, code) for code in _texts(value))
 
 
 def _arguments(call: ast.Call, positions: list[str]) -> dict[str, ast.expr]:
@@ -77,6 +98,8 @@ def _texts(node: ast.expr | None) -> Iterator[str]:
             yield text
         case ast.IfExp(body=body, orelse=orelse):
             yield from (*_texts(body), *_texts(orelse))
+        case ast.BoolOp(values=values):
+            yield from (text for value in values for text in _texts(value))
 
 
 def _default(arguments: ast.arguments, name: str) -> Iterator[str]:
