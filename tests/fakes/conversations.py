@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costspan.wire import json
-from fakes.upstream import Answer
+from fakes.upstream import Answer, Step
 from fakes.upstream_answers import STREAM_HEADERS
 
 if TYPE_CHECKING:
@@ -209,13 +209,14 @@ def refusal(status: int, *, chat: bool) -> Answer:
     return Answer(status=status, headers=(("content-type", "application/json"), *more), body=json.dumps(body))
 
 
-def broken_stream(*, chat: bool) -> Answer:
-    """A stream that says `Hello` and then reports an error of its own."""
-    whole = Turn("Hello")
+def interrupted(*end: Step, chat: bool) -> Answer:
+    """A stream that says `Hello`, and then `end` (for an error of its own: `stream_error`)."""
+    events = list(_chunks(Turn("Hello")))[:2] if chat else list(_message_events(Turn("Hello")))[:4]
+    return Answer(headers=STREAM_HEADERS, body=[*events, *end], framing="chunked")
+
+
+def stream_error(*, chat: bool) -> bytes:
+    """An error event as the provider writes it."""
     if chat:
-        events = list(_chunks(whole))[:2]
-        error = b'data: {"error":{"message":"gone wrong","type":"server_error","param":null,"code":null}}\n\n'
-    else:
-        events = list(_message_events(whole))[:4]
-        error = _event("error", error={"type": "overloaded_error", "message": "gone wrong"})
-    return Answer(headers=STREAM_HEADERS, body=[*events, error], framing="chunked")
+        return b'data: {"error":{"message":"gone wrong","type":"server_error","param":null,"code":null}}\n\n'
+    return _event("error", error={"type": "overloaded_error", "message": "gone wrong"})
