@@ -86,6 +86,8 @@ class Appender:
         self.name = name
         self.path = directory / str(name)
         self.descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.dirty = False
+        """Something was appended that no sync has confirmed. Whoever syncs clears it first."""
         self._write = write
         size = os.fstat(self.descriptor).st_size
         self._torn = size > 0 and os.pread(self.descriptor, 1, size - 1) != b"\n"
@@ -102,6 +104,7 @@ class Appender:
                 done += written
         finally:
             self._torn = done < len(data) and (done > 0 or self._torn)
+            self.dirty = self.dirty or done > 0
 
     def in_place(self) -> bool:
         """Whether the file still has its name: one that was deleted or replaced takes lines and keeps none."""

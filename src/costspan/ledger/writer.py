@@ -287,7 +287,8 @@ class Writer:
         suspects: list[tuple[files.Appender, OSError]] = []
         for file in [*retired, current] if current else retired:
             try:
-                if self._fsync_interval:
+                if self._fsync_interval and file.dirty:
+                    file.dirty = False
                     self._system.fsync(file.descriptor)
                 if file is current and not file.in_place():
                     suspects.append((file, FileNotFoundError(2, "deleted or replaced")))
@@ -300,6 +301,8 @@ class Writer:
     def _replay(self, records: list[_Record], error: OSError) -> None:
         """Go on in a new segment, with `records` first."""
         before = self._file
+        if before:
+            before.dirty = False  # not to be synced again, whatever was appended meanwhile
         later, self._waiting = self._waiting, deque()
         self._unsynced.clear()
         for record in [*records, *later]:
