@@ -104,11 +104,9 @@ def authenticate(key: str | None, snapshot: Snapshot, today: date) -> ClientKey 
     if found is None or len(key) > MAX_KEY_BYTES:
         raise _invalid()
     if found.expires is not None and today >= found.expires:
-        raise ClientError("this API key has expired", status=401, code="invalid_api_key")
+        raise _invalid("this API key has expired")
     return found
 
 
-def _invalid() -> ClientError:
-    return ClientError(
-        "the API key is not valid", status=401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}
-    )
+def _invalid(message: str = "the API key is not valid") -> ClientError:
+    return ClientError(message, status=401, code="invalid_api_key", headers={"www-authenticate": "Bearer"})

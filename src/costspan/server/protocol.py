@@ -29,6 +29,8 @@ HEADER_SECONDS = 10.0
 KEEPALIVE_SECONDS = 75.0
 LINGERING_SECONDS = 2.0
 """For which what still comes of a refused body is read, so that the client gets to see the answer."""
+CORS = web.RequestKey("CORS", dict[str, str])
+"""Where a request keeps the headers by which the browser lets an allowed page read the answer, streamed or not."""
 READ_BUFFER = 16 * 1024
 """aiohttp's default holds 1.25 MiB for each stream whose client does not read (reliability notes, fact 7)."""
 
@@ -139,10 +141,12 @@ def _explain(exc: BaseException | None) -> tuple[int, str, str]:
 
 
 class Request(web.BaseRequest):
-    """A request whose answer does not tell our versions."""
+    """A request whose answer does not tell our versions, and carries the headers stored at `CORS`."""
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers["Server"] = "costspan"
+        if cors := self.get(CORS):
+            response.headers.update(cors)
 
 
 class Server(web.Server):

@@ -12,6 +12,7 @@ from costspan.dialects.types import ErrorAnswer
 from costspan.errors import ClientError
 from costspan.server import errors, guard, models
 from costspan.server.exchange import Exchanges, may_use
+from costspan.server.protocol import CORS
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -41,31 +42,28 @@ class Surface:
         try:
             if self._health is not None and path in _HEALTH:
                 return self._probe(self._health, request, path)
-            cors = self._admit(request, path)
+            self._admit(request, path)
             if request.method == "OPTIONS":
-                return _preflight(cors)
-            response = await self._route(request, path, dialect)
+                return _preflight(allowed=CORS in request)
+            return await self._route(request, path, dialect)
         except ClientError as error:
             answer = errors.from_client_error(error, self._state.identities.exchange_id())
             return errors.response(answer, dialect, error.headers)
-        if not response.prepared:
-            response.headers.update(cors)
-        return response
 
-    def _admit(self, request: web.BaseRequest, path: str) -> dict[str, str]:
-        """Refuse what may not pass at all, before anything of the body is read. Returns CORS headers."""
+    def _admit(self, request: web.BaseRequest, path: str) -> None:
+        """Refuse what may not pass at all, before anything of the body is read."""
         state = self._state
         snapshot = state.live.current
         _check_framing(request, path)
         guard.check_host(request.headers.get("Host"), snapshot, _local_address(request))
-        cors = guard.check_origin(request.headers, snapshot)
+        if cors := guard.check_origin(request.headers, snapshot):
+            request[CORS] = cors
         if state.stopping:
             raise _closing(503, "shutting_down", "the gateway is shutting down", {"retry-after": "1"})
         if state.in_flight >= snapshot.server.max_in_flight:
             raise ClientError(
                 "too many requests are under way", status=503, code="overloaded", headers={"retry-after": "1"}
             )
-        return cors
 
     def _probe(
         self, health: Callable[[web.BaseRequest], web.Response], request: web.BaseRequest, path: str
@@ -101,13 +99,14 @@ class Surface:
         return web.Response(body=json.dumps(body), headers=_JSON)
 
 
-def _preflight(cors: dict[str, str]) -> web.Response:
-    allowed = {
+def _preflight(*, allowed: bool) -> web.Response:
+    """What a page may send, for one that may."""
+    headers = {
         "access-control-allow-methods": "GET, POST",
         "access-control-allow-headers": "authorization, content-type, x-api-key, anthropic-version, anthropic-beta",
         "access-control-max-age": "600",
     }
-    return web.Response(status=204, headers={**cors, **allowed} if cors else {})
+    return web.Response(status=204, headers=headers if allowed else {})
 
 
 def _path(request: web.BaseRequest) -> str:
