@@ -164,9 +164,9 @@ class Attempts:
             body = await response.read(MAX_ERROR_BYTES, run.timeouts.idle)
         except UpstreamError:
             body = b""
-        error = from_status(run.prepared.dialect, response.status, response.headers, body, run.account)
-        response.close()
-        return error
+        finally:  # the client may leave meanwhile
+            response.close()
+        return from_status(run.prepared.dialect, response.status, response.headers, body, run.account)
 
     async def _read_whole(self, run: Run, response: Response) -> Whole:
         raw = await response.read(MAX_REPLY_BYTES, run.timeouts.idle)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
+from costspan.engine.pipe import Passthrough
 from costspan.errors import CostspanError
 from costspan.wire import json
 
@@ -66,12 +67,20 @@ class Drains:
 
 
 async def _learn(run: Run, response: Response) -> None:
+    """Read the rest for what it says about usage. An error status is all there is to learn of a refusal."""
     idle = run.timeouts.idle
+    dialect, profile = run.prepared.dialect, run.account.kind.profile
     run.http_status = response.status
+    if response.status >= 400:  # noqa: PLR2004 - refused
+        return
     if run.call.peek.stream:
         pipe = run.pipe
-        while pipe is not None and not pipe.decoder.ended and (data := await response.chunk(idle)):
+        if pipe is None:  # the client left before the headers came
+            pipe = run.pipe = Passthrough(lambda: dialect.new_decoder(profile), dialect.MARKERS, strip_usage=False)
+        while not pipe.decoder.ended and (data := await response.chunk(idle)):
             pipe.feed(data)
+        if not pipe.decoder.ended:
+            pipe.finish()
         return
     body = json.loads_object(await response.read(MAX_BYTES, idle))
-    run.usage = run.prepared.dialect.read_usage(body, run.account.kind.profile)
+    run.usage = dialect.read_usage(body, profile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from costspan.ir.usage import Usage
@@ -195,10 +196,8 @@ class Run:
 
     def _billable(self, error: UpstreamError | None) -> bool:
         """Whether the upstream may have taken the request: an error status before any content is not billed."""
-        if error is None:
-            return True
-        refused = self.http_status is not None and self.http_status >= 400 and self.usage is None  # noqa: PLR2004
-        return error.reached and not refused
+        refused = self.http_status is not None and self.http_status >= HTTPStatus.BAD_REQUEST and self.usage is None
+        return not refused and (error is None or error.reached)
 
     def _usage_is_whole(self) -> bool:
         """Whether the report is the last word: of a stream that was cut, early reports are only a lower bound."""

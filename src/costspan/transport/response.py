@@ -22,7 +22,7 @@ _CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 class PooledResponse:
     """One answer. `release` is called once with the connection, when the answer is closed."""
 
-    __slots__ = ("_connection", "_decoder", "_payload", "_release", "_unreadable", "headers", "status")
+    __slots__ = ("_connection", "_decoder", "_payload", "_pieces", "_release", "_unreadable", "headers", "status")
 
     def __init__(
         self, connection: Connection, message: RawResponseMessage, release: Callable[[Connection], None]
@@ -42,6 +42,7 @@ class PooledResponse:
         self.headers: Mapping[str, str] = headers
         self._connection: Connection | None = connection
         self._payload: StreamReader | None = connection.payload
+        self._pieces: list[bytes] = []
         self._release = release
 
     async def chunk(self, idle_timeout: float) -> bytes:
@@ -65,8 +66,8 @@ class PooledResponse:
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length) > limit:
             raise errors.too_large(limit)
-        pieces: list[bytes] = []
-        total = 0
+        pieces = self._pieces
+        total = sum(map(len, pieces))
         while data := await self.chunk(idle_timeout):
             total += len(data)
             if total > limit:

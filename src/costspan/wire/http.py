@@ -34,7 +34,10 @@ class Response(Protocol):
         """
 
     async def read(self, limit: int, idle_timeout: float) -> bytes:
-        """The whole body. Raises as `chunk`, and `upstream_too_large` over `limit` bytes."""
+        """The whole body. Raises as `chunk`, and `upstream_too_large` over `limit` bytes.
+
+        A read that was cancelled may be made again: it goes on where the first one stopped.
+        """
 
     def close(self) -> None:
         """Done with it: a connection at the body's end goes back to the pool, any other is aborted at once."""
