@@ -19,7 +19,7 @@ from costspan.server import body as bodies
 from costspan.server import errors, origin
 from costspan.server.beat import Beat
 from costspan.server.models import suggest
-from costspan.wire.headers import to_client, to_upstream
+from costspan.wire.headers import printable, to_client, to_upstream
 
 if TYPE_CHECKING:
     from costspan.dialects.types import Dialect, ErrorAnswer, Peek
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 CLIENT_LEFT = 499
 """nginx's status for a client that closed the connection."""
 WRITE_STALL_SECONDS = 60.0
+MAX_HEADER = 2048
+"""Bytes of a header's value that is made of a client's words: names of models and of fields."""
 
 
 class Exchanges:
@@ -247,13 +249,13 @@ class _Exchange:
         waited = call.upstream_seconds + (answer.run.elapsed if answer.run.attempt is None else 0.0)
         headers = dict(upstream) if isinstance(upstream, dict) else {}
         headers["x-request-id"] = self._id
-        headers["x-costspan-target"] = answer.run.step.label
+        headers["x-costspan-target"] = printable(answer.run.step.label, MAX_HEADER)
         headers["x-costspan-attempts"] = str(call.begun)
         headers["server-timing"] = (
             f"upstream;dur={waited * 1000:.1f}, gateway;dur={max(elapsed - waited, 0) * 1000:.1f}"
         )
         if answer.run.prepared.losses:
-            headers["x-costspan-dropped"] = ",".join(answer.run.prepared.losses)
+            headers["x-costspan-dropped"] = printable(",".join(answer.run.prepared.losses), MAX_HEADER)
         return headers
 
     async def _begin(self, beat: Beat, headers: dict[str, str]) -> web.StreamResponse:
