@@ -82,7 +82,7 @@ async def test_a_pod_starts_follows_its_configmap_and_ends(
                 assert answer.status == 200
 
         text: str = one(docs, "ConfigMap")["data"]["gateway.yaml"]
-        plan.update("/etc/costspan", {"gateway.yaml": text.replace("gpt-5-mini", "gpt-5")})
+        plan.update("/etc/costspan", {"gateway.yaml": text.replace("gpt-5.4-mini", "gpt-5")})
         await logged(process, "configuration reloaded, generation 2")
 
         process.terminate()

@@ -41,9 +41,9 @@ async def test_a_sidecar_serves_reloads_and_drains(source: Callable[[Path], Docu
         async with started(plan, tmp_path) as process, aiohttp.ClientSession() as client:
             await logged(process, f"listening on 127.0.0.1:{ports[8080]}")
             async with client.post(url, json=body) as response:
-                assert (response.status, response.headers["x-costspan-target"]) == (200, "openai/gpt-5-mini")
+                assert (response.status, response.headers["x-costspan-target"]) == (200, "openai/gpt-5.4-mini")
 
-            plan.update("/etc/costspan", {"gateway.yaml": data["gateway.yaml"].replace("gpt-5-mini", "gpt-5")})
+            plan.update("/etc/costspan", {"gateway.yaml": data["gateway.yaml"].replace("gpt-5.4-mini", "gpt-5")})
             process.send_signal(signal.SIGHUP)
             await logged(process, "configuration reloaded, generation 2")
             async with client.post(url, json={**body, "stream": True}) as response:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costspan.errors import Malformed
-from costspan.wire.patch import fields, patch, replace_string
+from costspan.wire.patch import fields, patch, prepend, replace_string
 
 REPLACED: dict[str, tuple[bytes, bytes]] = {
     "first": (b'{"model":"a","x":1.0}', b'{"model":"b","x":1.0}'),
@@ -73,3 +73,16 @@ def test_fields_finds_every_value(value: dict[str, object]) -> None:
     body = json.dumps(value).encode()
 
     assert {name: json.loads(body[a:b]) for name, (a, b) in fields(body).items()} == value
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"{}", b'{"n":1}'),
+        (b" { } ", b' {"n":1 } '),
+        (b'{"a":2}', b'{"n":1,"a":2}'),
+        (b'{\n "a":2}', b'{"n":1,\n "a":2}'),
+    ],
+)
+def test_fields_that_are_known_to_be_missing_go_to_the_front_without_a_scan(body: bytes, expected: bytes) -> None:
+    assert prepend(body, {"n": 1}) == expected

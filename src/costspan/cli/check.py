@@ -29,15 +29,15 @@ def check(source: Source, *, as_json: bool) -> int:
         snapshot = snapshots.build(loaded, generation=0, catalog=CatalogReader().catalog(loaded.config))
     except ConfigError as error:
         if as_json:
-            print(json.text({"valid": False, "problems": [str(problem) for problem in error.problems]}))  # noqa: T201
+            print(json.text({"valid": False, "problems": [str(problem) for problem in error.problems]}))  # noqa: T201 - the output
         else:
-            print(error, file=sys.stderr)  # noqa: T201
-            print(f"{source.name}: {len(error.problems)} problem(s)", file=sys.stderr)  # noqa: T201
+            print(error, file=sys.stderr)  # noqa: T201 - the output
+            print(f"{source.name}: {len(error.problems)} problem(s)", file=sys.stderr)  # noqa: T201 - the output
         return EX_CONFIG
     rows = list(_targets(snapshot))
     unpriced = [row["target"] for row in rows if row["price"] is None]
     if as_json:
-        print(json.text({"valid": True, "targets": rows, "unpriced": unpriced, "warnings": snapshot.warnings}))  # noqa: T201
+        print(json.text({"valid": True, "targets": rows, "unpriced": unpriced, "warnings": snapshot.warnings}))  # noqa: T201 - the output
     else:
         _print(source, snapshot, rows, unpriced)
     return 1 if unpriced and snapshot.reject_unpriced else 0

@@ -55,6 +55,7 @@ def serve(
     from costspan.cli.serve import serve as run  # noqa: PLC0415
     from costspan.cli.source import find  # noqa: PLC0415
 
+    _check_listen(listen)
     raise typer.Exit(run(find(config), listen=listen, watch=watch))
 
 
@@ -68,12 +69,16 @@ def demo(
     """Run the gateway with mock providers and a little traffic. Needs no key and no network."""
     from costspan.cli.demo import demo as run  # noqa: PLC0415
 
+    _check_listen(listen)
     raise typer.Exit(run(listen=listen, requests=requests, leave=leave))
 
 
 @app.command(epilog="Example: costspan check -c gateway.yaml")
 def check(config: Config = None, *, as_json: AsJson = False) -> None:
-    """Validate the configuration; list routes, targets, prices found and missing, warnings."""
+    """Validate the configuration; list routes, targets, prices found and missing, warnings.
+
+    Exits 0 when it is valid, 78 when it is not, 1 when a target has no price and prices.on_unpriced is reject.
+    """
     from costspan.cli.check import check as run  # noqa: PLC0415
     from costspan.cli.source import find  # noqa: PLC0415
 
@@ -113,12 +118,16 @@ def key_new(
 
 
 @app.command(epilog="Example: costspan report --by team --by model --since 2026-11-01")
-def report(
-    ledger: Annotated[Path, typer.Option("--ledger", help="The ledger's folder.")] = Path("ledger"),
-    by: Annotated[
-        list[str] | None, typer.Option(help="model, route, key, provider, day, outcome, status or an attribute.")
+def report(  # noqa: PLR0913 - options
+    config: Config = None,
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", help="The ledger's folder; else ledger.dir of the configuration.")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="First day or instant, UTC.")] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="model, route, key, provider, day, outcome, status or an attribute. May be repeated."),
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="First day or instant, UTC: 2026-11-01, 2026-11-01T08:00.")] = None,
     until: Annotated[str | None, typer.Option(help="Before this day or instant, UTC.")] = None,
     *,
     as_json: AsJson = False,
@@ -128,11 +137,14 @@ def report(
     import sys  # noqa: PLC0415
 
     from costspan.cli.report import run_report  # noqa: PLC0415
+    from costspan.cli.source import ledger_dir  # noqa: PLC0415
 
+    if as_json and as_csv:
+        raise typer.BadParameter("one of --json and --csv, not both")
     begin, end = _instant(since, "--since"), _instant(until, "--until")
     raise typer.Exit(
         run_report(
-            ledger,
+            ledger or ledger_dir(config),
             by=by or ["model"],
             since=begin,
             until=end,
@@ -140,6 +152,15 @@ def report(
             out=sys.stdout,
         )
     )
+
+
+def _check_listen(listen: str | None) -> None:
+    from costspan.config.schema import listen_address  # noqa: PLC0415
+
+    try:
+        listen_address(listen or "127.0.0.1:0")
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--listen") from None
 
 
 def _instant(text: str | None, option: str) -> datetime | None:

@@ -37,18 +37,18 @@ providers:
   anthropic: {{base_url: "{anthropic}", api_key: demo}}
   groq: {{base_url: "{groq}/v1", api_key: demo}}
 routes:
-  smart: {{targets: [anthropic/claude-sonnet-4-5, openai/gpt-5]}}
-  cheap: {{targets: [groq/llama-3.3-70b-versatile, openai/gpt-5-mini]}}
-  flaky: {{targets: [openai/error-500, anthropic/claude-sonnet-4-5]}}
+  smart: {{targets: [anthropic/claude-sonnet-5, openai/gpt-5.4]}}
+  cheap: {{targets: [groq/llama-3.3-70b-versatile, openai/gpt-5.4-mini]}}
+  flaky: {{targets: [openai/error-500, anthropic/claude-sonnet-5]}}
 defaults: {{retries: 0}}
 attribution:
   headers: {{x-team: team, x-feature: feature}}
 prices:
   catalog: none
-  table:   # USD per million tokens, list prices as read on 2026-11-23
-    - {{provider: openai, model: gpt-5, input: 1.25, cache_read: 0.125, output: 10}}
-    - {{provider: openai, model: gpt-5-mini, input: 0.25, cache_read: 0.025, output: 2}}
-    - {{provider: anthropic, model: claude-sonnet-4-5, input: 3, cache_read: 0.3, cache_write: 3.75, output: 15}}
+  table:   # USD per million tokens, list prices by genai-prices 0.2.3, read 2026-11-23
+    - {{provider: openai, model: gpt-5.4, input: 2.5, cache_read: 0.25, output: 15}}
+    - {{provider: openai, model: gpt-5.4-mini, input: 0.75, cache_read: 0.075, output: 4.5}}
+    - {{provider: anthropic, model: claude-sonnet-5, input: 2, cache_read: 0.2, cache_write: 2.5, output: 10}}
     - {{provider: groq, model: llama-3.3-70b-versatile, input: 0.59, output: 0.79}}
 ledger: {{dir: "{ledger}", fsync: 200ms}}
 telemetry: {{otlp: {{endpoint: null}}}}

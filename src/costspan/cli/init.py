@@ -31,7 +31,7 @@ def init(output: Path, *, force: bool) -> int:
         print(f"{output} cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201 - for the person
         return 1
     found = [known.name for known in KNOWN if os.environ.get(known.env_var)]
-    print(f"{output} written, providers: {', '.join(found) or 'none (no key variable is set)'}")  # noqa: T201
+    print(f"{output} written, providers: {', '.join(found) or 'none (no key variable is set)'}")  # noqa: T201 - the output
     return 0
 
 

@@ -15,6 +15,6 @@ def new(name: str, *, as_json: bool) -> int:
     if as_json:
         print(json.text({"name": name, "key": key, "hash": digest}))  # noqa: T201 - the command's output
         return 0
-    print(f"{key}\n\nThis is the only time the key is shown. For gateway.yaml:\n")  # noqa: T201
-    print(f"keys:\n  - name: {json.text(name)}\n    hash: {json.text(digest)}")  # noqa: T201
+    print(f"{key}\n\nThis is the only time the key is shown. For gateway.yaml:\n")  # noqa: T201 - the output
+    print(f"keys:\n  - name: {json.text(name)}\n    hash: {json.text(digest)}")  # noqa: T201 - the output
     return 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costspan.config.environment import KnownProvider, from_environment
 from costspan.config.load import load
+from costspan.errors import ConfigError
 from costspan.providers.hosts import KINDS
 
 if TYPE_CHECKING:
@@ -48,3 +50,14 @@ def find(option: Path | None) -> Source:
     if variable := os.environ.get("COSTSPAN_CONFIG"):
         return Source(Path(variable))
     return Source(DEFAULT if DEFAULT.exists() else None)
+
+
+def ledger_dir(option: Path | None) -> Path:
+    """The ledger's folder as the configuration says it; its default where that cannot be loaded here (keys missing)."""
+    try:
+        configured = find(option).load().config.ledger.dir
+    except ConfigError as error:
+        if option is not None:
+            print(f"{error}\nreading ./ledger instead", file=sys.stderr)  # noqa: T201 - for the person at the terminal
+        configured = None
+    return Path(configured or "ledger")

@@ -37,7 +37,7 @@ direct_targets: true            # `provider/model` may be asked for without a ro
 
 # prices:                       # looked up before the built-in catalog; USD per million tokens
 #   table:
-#     - {provider: openai, model: gpt-5, from: 2026-01-01, input: 1.25, output: 10, cache_read: 0.125}
+#     - {provider: openai, model: gpt-5.4, from: 2026-01-01, input: 2.5, output: 15, cache_read: 0.25}
 
 # keys:                         # costspan key new NAME
 # budgets:

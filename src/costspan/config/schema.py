@@ -64,7 +64,8 @@ _LARGEST_PORT = 65535
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
-def _listen(text: str) -> str:
+def listen_address(text: str) -> str:
+    """`host:port` or `unix:/path`, as it is. Raises `ValueError` for anything else."""
     if text.startswith("unix:"):
         if not text.removeprefix("unix:").startswith("/"):
             raise ValueError("expected unix: and an absolute path")
@@ -106,7 +107,7 @@ def _endpoint(text: str) -> str:
     return text
 
 
-Listen = Annotated[str, AfterValidator(_listen), Label("address")]
+Listen = Annotated[str, AfterValidator(listen_address), Label("address")]
 Host = Annotated[str, AfterValidator(_host), Label("host")]
 Origin = Annotated[str, AfterValidator(_origin), Label("origin")]
 Endpoint = Annotated[str, AfterValidator(_endpoint), Label("URL")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from costspan.dialects import DIALECTS
 from costspan.errors import ClientError, Malformed, Untranslatable
-from costspan.wire.patch import patch, replace_string
+from costspan.wire.patch import patch, prepend, replace_string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,9 +63,12 @@ def _patched(call: Call, step: Step) -> Prepared:
         if added:
             options = call.fields.get("stream_options")
             changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-        defaults = _missing(call.fields, step.params)
-        if changes or defaults:
-            body = patch(body, changes, insert=defaults)
+        present = {name: value for name, value in changes.items() if name in call.fields}
+        if present:
+            body = patch(body, present)
+        added_fields = {**_missing(call.fields, step.params), **changes}
+        if missing := {name: value for name, value in added_fields.items() if name not in present}:
+            body = prepend(body, missing)
     except Malformed as error:
         raise ClientError(str(error), code="duplicate_key") from None
     return Prepared(call.dialect, body, added_usage=added and not call.cost_in_body)

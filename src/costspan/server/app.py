@@ -101,6 +101,8 @@ class Gateway:
             sample=telemetry.sampler.decide,
             metrics=telemetry.prometheus_text,
         )
+        self.wanted = self._listen
+        """The address that is being opened, for the message when it cannot be."""
         self._servers: list[tuple[Server, asyncio.Server]] = []
         self._flusher: asyncio.Task[None] | None = None
 
@@ -126,6 +128,7 @@ class Gateway:
         self.state.ready = True
 
     async def _serve(self, address: str, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        self.wanted = address
         loop = asyncio.get_running_loop()
         server = Server(handler, self.state.identities.exchange_id)
         if address.startswith("unix:"):

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from costspan.config.load import Loaded
     from costspan.snapshot import Snapshot
 
+_AT_START = {
+    "server": ("listen", "workers"),
+    "admin": ("listen",),
+    "ledger": ("dir", "fsync", "keep"),
+    "telemetry": ("service_name", "otlp", "prometheus", "cost_aliases"),
+}
+"""What is read once: listeners, files and exporters stay as they are until a restart."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -52,18 +60,23 @@ class Live:
             self.reload_success = False
             _log.error("configuration not reloaded, generation %d serves on:\n%s", self.current.generation, error)
             return False
-        self._note_restart(snapshot)
+        self._note_restart(loaded)
         self.loaded, self.current, self.reload_success = loaded, snapshot, True
         for warning in snapshot.warnings:
             _log.warning("%s", warning)
         _log.info("configuration reloaded, generation %d, digest %s", snapshot.generation, snapshot.digest[:12])
         return True
 
-    def _note_restart(self, snapshot: Snapshot) -> None:
-        old, new = self.current.server, snapshot.server
-        changed = [name for name in ("listen", "workers") if getattr(old, name) != getattr(new, name)]
-        if changed:
-            _log.warning("server.%s changed: takes effect at the next start", " and server.".join(changed))
+    def _note_restart(self, loaded: Loaded) -> None:
+        old, new = self.loaded.config, loaded.config
+        changed = [
+            name
+            for name, section in _AT_START.items()
+            for field in section
+            if getattr(getattr(old, name), field) != getattr(getattr(new, name), field)
+        ]
+        for name in dict.fromkeys(changed):
+            _log.warning("%s: a change of %s takes effect at the next start", name, ", ".join(_AT_START[name]))
 
 
 def refuse(path: str, reason: str) -> ConfigError:

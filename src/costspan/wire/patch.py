@@ -36,6 +36,11 @@ def patch(body: bytes, changes: Mapping[str, object], *, insert: Mapping[str, ob
     return _prepend(body, added, empty=not spans) if added else body
 
 
+def prepend(body: bytes, added: Mapping[str, object]) -> bytes:
+    """Return `body` with the fields of `added` at its front; the caller knows that it has none of them."""
+    return _prepend(body, added, empty=not body[body.index(b"{") + 1 :].lstrip().startswith(b'"'))
+
+
 def replace_string(body: bytes, name: str, old: str, new: str) -> bytes:
     """Return `body` with the top-level string field `name`, known to be `old`, set to `new`."""
     if not _once(body, name):
