@@ -62,6 +62,11 @@ class Connection:
         await self._reader.readexactly(2)
         return chunks
 
+    async def until(self, mark: bytes) -> bytes:
+        """What comes until `mark`, with it."""
+        async with asyncio.timeout(SECONDS):
+            return await self._reader.readuntil(mark)
+
     async def rest(self) -> bytes:
         """What comes until the gateway closes the connection."""
         async with asyncio.timeout(SECONDS):

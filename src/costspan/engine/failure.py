@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from costspan.errors import Category, UpstreamError
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 512
 _KEY_SHAPES = re.compile(r"\b(?:sk|gsk|xai|pplx|csk|nvapi|r8|key|AIza|AKIA)[-_]?[A-Za-z0-9_*.\-]{8,}")
+_NAME = re.compile(r"[A-Za-z0-9_.$\[\]-]{1,128}")
+_TELLING = 8
+"""So many characters of a key's beginning or end are not shown."""
 _KINDS = {
     Category.AUTH: "upstream_auth",
     Category.RATE_LIMIT: "rate_limit",
@@ -28,10 +33,25 @@ _KINDS = {
 
 def safe(message: str, account: Account) -> str:
     """`message` without control characters and keys, at most 512 characters."""
+    shown = "".join(c if c.isprintable() else " " for c in message[: 4 * MAX_MESSAGE])
     for key in account.keys:
-        message = message.replace(key.reveal(), "***")
-    printable = "".join(c if c.isprintable() else " " for c in message[: 4 * MAX_MESSAGE])
-    return _KEY_SHAPES.sub("***", printable)[:MAX_MESSAGE]
+        shown = _without(shown, key.reveal())
+    return _KEY_SHAPES.sub("***", shown)[:MAX_MESSAGE]
+
+
+def _without(text: str, key: str) -> str:
+    """`text` without words that hold a beginning or an end of `key`, as it is, URL-encoded or in base64."""
+    for form in {key, quote(key, safe=""), base64.b64encode(key.encode()).decode().rstrip("=")}:
+        ends = {form[:_TELLING], form[-_TELLING:]} if len(form) > _TELLING else {form}
+        for end in ends:
+            if end and end in text:
+                text = re.sub(rf"[^\s\"']*{re.escape(end)}[^\s\"']*", "***", text)
+    return text
+
+
+def _name(value: str | None, account: Account) -> str | None:
+    """A code or parameter as the provider names it; None when it is no name."""
+    return value if value is not None and _NAME.fullmatch(value) and safe(value, account) == value else None
 
 
 def from_status(
@@ -51,8 +71,8 @@ def from_status(
         kind=_KINDS.get(report.category, report.category.value),
         category=report.category,
         status=status,
-        code=report.code,
-        param=report.param,
+        code=_name(report.code, account),
+        param=_name(report.param, account),
         retry_after=retry_after(headers),
     )
 
@@ -76,7 +96,7 @@ def from_event(failed: events.Failed, account: Account, status: int) -> Upstream
         kind=_KINDS.get(category, category.value),
         category=category,
         status=status,
-        code=failed.code,
+        code=_name(failed.code, account),
     )
 
 
