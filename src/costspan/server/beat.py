@@ -6,6 +6,7 @@ A timer, not a task: a stream that is never silent pays for one timer handle in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from costspan.wire import sse
@@ -64,14 +65,19 @@ class Beat:
     def _tick(self) -> None:
         due = self._last + self._interval - self._loop.time()
         if due <= 0:
-            self._writing = self._loop.create_task(self._write())  # awaited by `response`, cancelled by `stop`
+            self._comment()
             due = self._interval
         self._handle = self._loop.call_later(due, self._tick)
 
+    def _comment(self) -> None:
+        if self._writing is None or self._writing.done():  # else the client is slow: it has its comment still to read
+            self._writing = self._loop.create_task(self._write())  # awaited by `response`, cancelled by `stop`
+
     async def _write(self) -> None:
-        if self._response is None:
-            if self._given:
-                return
-            self._response = await self._begin()
-        await self._response.write(sse.COMMENT)
-        self.touch()
+        with contextlib.suppress(ConnectionError):  # the client has gone: its handler learns that by itself
+            if self._response is None:
+                if self._given:
+                    return
+                self._response = await self._begin()
+            await self._response.write(sse.COMMENT)
+            self.touch()

@@ -209,9 +209,11 @@ class _Exchange:
                 beat.touch()
                 await self._write(response, data)
         except UpstreamError as error:
+            beat.stop()
             await self._break_off(response, errors.from_upstream_error(error, self._id, tuple(self._call.tried)))
             self._finish("failed", answer.status, error.kind)
             return response
+        beat.stop()
         self._finish("ok", answer.status)
         await response.write_eof()
         return response
@@ -238,6 +240,7 @@ class _Exchange:
         early = await beat.response()
         self._finish("failed", answer.status, answer.code)
         if early is not None:
+            beat.stop()
             await self._break_off(early, answer)
             return early
         headers = {"x-costspan-attempts": str(self._call.begun), **errors.retry_after(last)}
