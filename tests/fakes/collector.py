@@ -44,6 +44,8 @@ class Collector:
     """The latest state of each metric, by name."""
     resource: dict[str, Any] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    """What was taken, decompressed."""
 
     def __post_init__(self) -> None:
         self._status = 200
@@ -96,6 +98,7 @@ class Collector:
         return self.requests
 
     def _take(self, path: str, body: bytes) -> None:
+        self.bodies.append(body)
         if path.endswith("/v1/traces"):
             for resource_spans in ExportTraceServiceRequest.FromString(body).resource_spans:
                 self.resource = {a.key: a.value.string_value for a in resource_spans.resource.attributes}

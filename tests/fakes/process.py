@@ -20,12 +20,19 @@ _LISTENING = re.compile(rb"listening on ([^\s\"]+)")
 
 
 class GatewayProcess:
-    """Use it as an async context manager. `url` is the main listener's; `lines` is what it said on stderr."""
+    """Use it as an async context manager. `url` is the main listener's; `lines` is what it said."""
 
     def __init__(
-        self, arguments: Sequence[str], *, cwd: Path, environ: Mapping[str, str] | None = None, listeners: int = 1
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        environ: Mapping[str, str] | None = None,
+        listeners: int = 1,
+        program: Sequence[str] = ("-m", "costspan"),
     ) -> None:
-        self._arguments = [sys.executable, "-m", "costspan", *arguments]
+        """`program` is what Python runs. Standard output is among the lines, too."""
+        self._arguments = [sys.executable, *program, *arguments]
         self._cwd = cwd
         self._environ = {"PATH": os.environ["PATH"], **(environ or {})}
         self._listeners = listeners
@@ -41,8 +48,8 @@ class GatewayProcess:
             cwd=self._cwd,
             env=self._environ,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
         self._reader = asyncio.get_running_loop().create_task(self._read())
@@ -68,8 +75,8 @@ class GatewayProcess:
         return f"http://{self.addresses[-1]}"
 
     async def _read(self) -> None:
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
             async with self._changed:
                 self.lines.append(line)
                 self.addresses += [match.decode() for match in _LISTENING.findall(line)]
