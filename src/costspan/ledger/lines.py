@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
-    from costspan.ledger.records import Attempt, AttemptStarted, Exchange
+    from costspan.ledger.records import Attempt, AttemptStarted, Exchange, Origin
 
 _SECOND = 1_000_000_000
 _MILLISECOND = 1_000_000
@@ -28,93 +28,51 @@ _LARGEST = 2**63 - 1
 
 def attempt_started(started: AttemptStarted) -> bytes:
     """The line that says that money may be spent from now on. It holds all that recovery needs."""
-    origin = started.origin
-    return encode(
-        {
-            "type": "attempt_started",
-            "v": VERSION,
-            "id": started.id,
-            "exchange_id": origin.exchange_id,
-            "time": timestamp(started.time_ns),
-            "provider": started.provider,
-            "provider_kind": started.provider_kind,
-            "model_requested": started.model_requested,
-            "model_asked": origin.model_asked,
-            "route": origin.route,
-            "strategy": origin.strategy,
-            "operation": origin.operation,
-            "dialect_in": origin.dialect_in,
-            "dialect_out": started.dialect_out,
-            "stream": origin.stream,
-            "index": started.index,
-            "estimate_usd": money(started.estimate_usd),
-            "estimate_basis": started.estimate_basis,
-            "price_source": started.price_source,
-            "price_version": started.price_version,
-            "key": origin.key,
-            "attributes": dict(origin.attributes),
-            "client_request_id": origin.client_request_id,
-            "trace_id": origin.trace_id,
-            "span_id": started.span_id,
-            "exchange_span_id": origin.span_id,
-            "parent_span_id": origin.parent_span_id,
-            "config_generation": origin.config_generation,
-        }
-    )
+    own = {
+        "type": "attempt_started",
+        "v": VERSION,
+        "id": started.id,
+        "exchange_id": started.origin.exchange_id,
+        "time": timestamp(started.time_ns),
+        "estimate_usd": money(started.estimate_usd),
+        "estimate_basis": started.estimate_basis,
+        "price_source": started.price_source,
+        "price_version": started.price_version,
+    }
+    return _line(own, _call(started))
 
 
 def attempt(ended: Attempt) -> bytes:
     """The line that says what one upstream call came to."""
     started = ended.started
-    origin = started.origin
-    return encode(
-        {
-            "type": "attempt",
-            "v": VERSION,
-            "id": started.id,
-            "exchange_id": origin.exchange_id,
-            "time": timestamp(started.time_ns),
-            "provider": started.provider,
-            "provider_kind": started.provider_kind,
-            "model_requested": started.model_requested,
-            "model_served": ended.model_served,
-            "model_asked": origin.model_asked,
-            "route": origin.route,
-            "strategy": origin.strategy,
-            "operation": origin.operation,
-            "dialect_in": origin.dialect_in,
-            "dialect_out": started.dialect_out,
-            "stream": origin.stream,
-            "index": started.index,
-            "outcome": ended.outcome,
-            "http_status": ended.http_status,
-            "error_type": ended.error_type,
-            "finish_reasons": ended.finish_reasons,
-            "usage": dict(ended.usage),
-            "units": _units(ended.units),
-            "cost_usd": money(ended.cost_usd),
-            "cost_estimated_usd": money(ended.cost_estimated_usd),
-            "cost_status": ended.cost_status,
-            "cost_parts": _parts(ended.cost_parts),
-            "cost_reported_usd": money(ended.cost_reported_usd),
-            "estimate_basis": ended.estimate_basis,
-            "price_source": ended.price_source,
-            "price_version": ended.price_version,
-            "service_tier": ended.service_tier,
-            "flags": ended.flags,
-            "key": origin.key,
-            "attributes": dict(origin.attributes),
-            "client_request_id": origin.client_request_id,
-            "upstream_id": ended.upstream_id,
-            "trace_id": origin.trace_id,
-            "span_id": started.span_id,
-            "exchange_span_id": origin.span_id,
-            "parent_span_id": origin.parent_span_id,
-            "duration_ms": _milliseconds(ended.duration_ms),
-            "first_token_ms": _milliseconds(ended.first_token_ms),
-            "config_generation": origin.config_generation,
-        }
-    )
+    own = {
+        "type": "attempt",
+        "v": VERSION,
+        "id": started.id,
+        "exchange_id": started.origin.exchange_id,
+        "time": timestamp(started.time_ns),
+        "model_served": ended.model_served,
+        "outcome": ended.outcome,
+        "http_status": ended.http_status,
+        "error_type": ended.error_type,
+        "finish_reasons": ended.finish_reasons,
+        "usage": dict(ended.usage),
+        "units": _units(ended.units),
+        "cost_usd": money(ended.cost_usd),
+        "cost_estimated_usd": money(ended.cost_estimated_usd),
+        "cost_status": ended.cost_status,
+        "cost_parts": _parts(ended.cost_parts),
+        "cost_reported_usd": money(ended.cost_reported_usd),
+        "estimate_basis": ended.estimate_basis,
+        "price_source": ended.price_source,
+        "price_version": ended.price_version,
+        "service_tier": ended.service_tier,
+        "flags": ended.flags,
+        "upstream_id": ended.upstream_id,
+        "duration_ms": _milliseconds(ended.duration_ms),
+        "first_token_ms": _milliseconds(ended.first_token_ms),
+    }
+    return _line(own, _call(started))
 
 
 def exchange(ended: Exchange, attempts: Sequence[Attempt]) -> bytes:
@@ -125,53 +83,81 @@ def exchange(ended: Exchange, attempts: Sequence[Attempt]) -> bytes:
     """
     origin = ended.origin
     answer = _answer(ended, attempts)
-    return encode(
-        {
-            "type": "exchange",
-            "v": VERSION,
-            "id": origin.exchange_id,
-            "exchange_id": origin.exchange_id,
-            "time": timestamp(ended.time_ns),
-            "provider": ended.provider,
-            "provider_kind": answer.started.provider_kind if answer else None,
-            "model_requested": ended.model_requested,
-            "model_served": ended.model_served,
+    own = {
+        "type": "exchange",
+        "v": VERSION,
+        "id": origin.exchange_id,
+        "exchange_id": origin.exchange_id,
+        "time": timestamp(ended.time_ns),
+        "provider": ended.provider,
+        "provider_kind": answer.started.provider_kind if answer else None,
+        "model_requested": ended.model_requested,
+        "model_served": ended.model_served,
+        "dialect_out": answer.started.dialect_out if answer else None,
+        "attempts": ended.attempts,
+        "outcome": ended.outcome,
+        "http_status": ended.http_status,
+        "error_type": ended.error_type,
+        "finish_reasons": ended.finish_reasons,
+        "usage": dict(ended.usage),
+        "units": _units(answer.units) if answer else {},
+        "cost_usd": money(ended.cost_usd),
+        "cost_estimated_usd": money(ended.cost_estimated_usd),
+        "cost_status": ended.cost_status,
+        "cost_parts": _summed_parts(attempts),
+        "price_source": answer.price_source if answer else None,
+        "price_version": answer.price_version if answer else None,
+        "service_tier": answer.service_tier if answer else None,
+        "dropped": ended.dropped,
+        "upstream_id": answer.upstream_id if answer else None,
+        "span_id": origin.span_id,
+        "duration_ms": _milliseconds(ended.duration_ms),
+        "first_token_ms": _milliseconds(ended.first_token_ms),
+        "upstream_ms": _milliseconds(ended.upstream_ms),
+    }
+    return _line(own, _request(origin))
+
+
+def _call(started: AttemptStarted) -> bytes:
+    """What both lines of an attempt say of it, encoded once."""
+    if not started.encoded:
+        own = {
+            "provider": started.provider,
+            "provider_kind": started.provider_kind,
+            "model_requested": started.model_requested,
+            "dialect_out": started.dialect_out,
+            "index": started.index,
+            "span_id": started.span_id,
+        }
+        started.encoded = _line(own, _request(started.origin))[1:-1]
+    return started.encoded
+
+
+def _request(origin: Origin) -> bytes:
+    """What all lines of an exchange say of it, encoded once."""
+    if not origin.encoded:
+        own = {
             "model_asked": origin.model_asked,
             "route": origin.route,
             "strategy": origin.strategy,
             "operation": origin.operation,
             "dialect_in": origin.dialect_in,
-            "dialect_out": answer.started.dialect_out if answer else None,
             "stream": origin.stream,
-            "attempts": ended.attempts,
-            "outcome": ended.outcome,
-            "http_status": ended.http_status,
-            "error_type": ended.error_type,
-            "finish_reasons": ended.finish_reasons,
-            "usage": dict(ended.usage),
-            "units": _units(answer.units) if answer else {},
-            "cost_usd": money(ended.cost_usd),
-            "cost_estimated_usd": money(ended.cost_estimated_usd),
-            "cost_status": ended.cost_status,
-            "cost_parts": _summed_parts(attempts),
-            "price_source": answer.price_source if answer else None,
-            "price_version": answer.price_version if answer else None,
-            "service_tier": answer.service_tier if answer else None,
-            "dropped": ended.dropped,
             "key": origin.key,
             "attributes": dict(origin.attributes),
             "client_request_id": origin.client_request_id,
-            "upstream_id": answer.upstream_id if answer else None,
             "trace_id": origin.trace_id,
-            "span_id": origin.span_id,
             "exchange_span_id": origin.span_id,
             "parent_span_id": origin.parent_span_id,
-            "duration_ms": _milliseconds(ended.duration_ms),
-            "first_token_ms": _milliseconds(ended.first_token_ms),
-            "upstream_ms": _milliseconds(ended.upstream_ms),
             "config_generation": origin.config_generation,
         }
-    )
+        origin.encoded = encode(own)[1:-1]
+    return origin.encoded
+
+
+def _line(own: json.Object, shared: bytes) -> bytes:
+    """A line of its own fields and of shared ones, which end with the brace."""
+    return b"%s,%s\n" % (encode(own)[:-2], shared)
 
 
 def encode(fields: json.Object) -> bytes:

@@ -42,6 +42,8 @@ class Origin:
     parent_span_id: str | None
     sampled: bool
     config_generation: int
+    encoded: bytes = field(default=b"", compare=False, repr=False)
+    """For the ledger: what its lines have in common, as JSON without the first brace."""
 
 
 @dataclass(slots=True)
@@ -65,6 +67,8 @@ class AttemptStarted:
     estimate_basis: str
     price_source: str | None
     price_version: str | None
+    encoded: bytes = field(default=b"", compare=False, repr=False)
+    """For the ledger, as in `Origin`."""
 
 
 @dataclass(slots=True)

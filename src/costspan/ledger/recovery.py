@@ -229,6 +229,13 @@ def _is_damaged(line: bytes) -> bool:
     return False
 
 
+_OF_THE_REQUEST = (
+    *("model_asked", "route", "strategy", "operation", "dialect_in", "stream", "key", "attributes"),
+    *("client_request_id", "trace_id", "exchange_span_id", "parent_span_id", "config_generation"),
+)
+"""What all lines of an exchange say alike, last."""
+
+
 def _attempt(started: json.Object) -> json.Object:
     """The end of an attempt of which only the start is known. Durations are unknown, not 0."""
     estimate = started.get("estimate_usd")
@@ -237,10 +244,8 @@ def _attempt(started: json.Object) -> json.Object:
         "v": 1,
         "id": started["id"],
         "exchange_id": started["exchange_id"],
-        **_same(started, "time", "provider", "provider_kind", "model_requested"),
+        **_same(started, "time"),
         "model_served": None,
-        **_same(started, "model_asked", "route", "strategy", "operation", "dialect_in", "dialect_out", "stream"),
-        **_same(started, "index"),
         "outcome": "recovered",
         "http_status": None,
         "error_type": None,
@@ -255,12 +260,11 @@ def _attempt(started: json.Object) -> json.Object:
         **_same(started, "estimate_basis", "price_source", "price_version"),
         "service_tier": None,
         "flags": [],
-        **_same(started, "key", "attributes", "client_request_id"),
         "upstream_id": None,
-        **_same(started, "trace_id", "span_id", "exchange_span_id", "parent_span_id"),
         "duration_ms": None,
         "first_token_ms": None,
-        **_same(started, "config_generation"),
+        **_same(started, "provider", "provider_kind", "model_requested", "dialect_out", "index", "span_id"),
+        **_same(started, *_OF_THE_REQUEST),
     }
 
 
@@ -276,10 +280,7 @@ def _exchange(attempts: list[json.Object]) -> json.Object:
         "id": first["exchange_id"],
         "exchange_id": first["exchange_id"],
         **_same(first, "time"),
-        **_same(answer, "provider", "provider_kind", "model_requested", "model_served"),
-        **_same(first, "model_asked", "route", "strategy", "operation", "dialect_in"),
-        **_same(answer, "dialect_out"),
-        **_same(first, "stream"),
+        **_same(answer, "provider", "provider_kind", "model_requested", "model_served", "dialect_out"),
         "attempts": len(attempts),
         "outcome": "recovered",
         "http_status": None,
@@ -293,15 +294,12 @@ def _exchange(attempts: list[json.Object]) -> json.Object:
         "cost_parts": _summed_parts(attempts),
         **_same(answer, "price_source", "price_version", "service_tier"),
         "dropped": [],
-        **_same(first, "key", "attributes", "client_request_id"),
         **_same(answer, "upstream_id"),
-        **_same(first, "trace_id"),
         "span_id": first.get("exchange_span_id"),
-        **_same(first, "exchange_span_id", "parent_span_id"),
         "duration_ms": None,
         "first_token_ms": None,
         "upstream_ms": None,
-        **_same(first, "config_generation"),
+        **_same(first, *_OF_THE_REQUEST),
     }
 
 
