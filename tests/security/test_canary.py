@@ -245,6 +245,10 @@ async def test_nothing_that_is_written_holds_a_secret_or_a_word_of_a_talk(tmp_pa
     assert len(gateway.lines) > 100
     assert {b"HTTP/1.1 %d" % status for status in (200, 400, 401, 404, 413, 415, 502)} <= {a[:12] for a in day.received}
 
+    for line in gateway.lines:  # whatever a client put into a value: one record, one line, in ASCII (T-12)
+        assert line.isascii()
+        assert json.loads_object(line)["time"]
+
     written = {
         "stdout and stderr": b"".join(gateway.lines),
         "ledger": ledger,
