@@ -34,7 +34,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A body, and the request parameters it could not carry, in the client's own names."""
+    """A body, and what it could not carry.
+
+    Of a request: parameters, in the client's own names. Of an answer: names that begin with `response.`.
+    """
 
     body: bytes
     losses: tuple[str, ...] = ()
@@ -131,6 +134,10 @@ class StreamDecoder(Protocol):
 class StreamEncoder(Protocol):
     """Canonical events in, bytes of the client's stream out: valid for the strictest official SDK."""
 
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What could not be carried so far, as `Encoded.losses` names it."""
+
     def feed(self, event: events.Event) -> bytes:
         """Encode one event; empty where there is nothing to say (yet)."""
 
@@ -162,8 +169,8 @@ class Dialect(Protocol):
     def summarize(self, body: json.Object, profile: Profile = PLAIN) -> Summary:
         """Read only what the books need of an upstream's whole answer. Raises `Malformed` where it is none."""
 
-    def encode_reply(self, reply: Reply, options: StreamOptions) -> bytes:
-        """Write a whole answer for the client."""
+    def encode_reply(self, reply: Reply, options: StreamOptions) -> Encoded:
+        """Write a whole answer for the client, and name what it cannot be shown."""
 
     def read_usage(self, body: json.Object, profile: Profile = PLAIN) -> Usage | None:
         """Usage of a whole answer, by the parser that streams use too; None where it reports none."""

@@ -128,7 +128,7 @@ class Attempts:
         asked = self._connectors.of(account).request(
             outgoing,
             connect_timeout=min(timeouts.connect, left),
-            headers_timeout=min(timeouts.first_token, left) if run.call.peek.stream else left,
+            headers_timeout=self._patience(run, left),
         )
         response = await (asked if account.abort_stops_billing else self._outlive(run, asked))
         run.http_status = response.status
@@ -136,6 +136,18 @@ class Attempts:
         if not 200 <= response.status < 300:  # noqa: PLR2004 - success
             raise await self._refused(run, response)
         return response
+
+    @staticmethod
+    def _patience(run: Run, left: float) -> float:
+        """Seconds to wait for the headers. Those of a whole answer come when it is finished: it may take its share
+        of the time that is left for all targets, and the last one all of it.
+        """
+        first_token = min(run.timeouts.first_token, left)
+        return first_token if run.call.peek.stream else max(left / run.call.targets_left, first_token)
+
+    def has_key(self, account: Account) -> bool:
+        """Whether `account` has a key that does not stand back."""
+        return self._keys.any_ready(account, self.now())
 
     async def _outlive(self, run: Run, asked: Coroutine[None, None, Response]) -> Response:
         """Await the answer so that it goes on when the client leaves: closing would not stop the bill."""
@@ -178,7 +190,8 @@ class Attempts:
                 raise failure
             found = dialect.summarize(body, profile)
             if run.prepared.translated(run.call.dialect):
-                raw = run.call.dialect.encode_reply(dialect.decode_reply(body, profile), self._options(run))
+                encoded = run.call.dialect.encode_reply(dialect.decode_reply(body, profile), self._options(run))
+                raw, run.answer_losses = encoded.body, encoded.losses
         except Malformed as error:
             raise UpstreamError(
                 "the provider's answer cannot be read",

@@ -89,6 +89,6 @@ class Engine:
             duration_ms=(ended - call.started) * 1000,
             first_token_ms=None if first_token is None else (first_token - call.started) * 1000,
             upstream_ms=call.upstream_seconds * 1000,
-            dropped=run.prepared.losses if run is not None else (),
+            dropped=run.losses if run is not None else (),
             finish_reasons=answered.finish_reasons if answered else (),
         )

@@ -30,6 +30,9 @@ class Passthrough:
     error of ours can always follow.
     """
 
+    losses: tuple[str, ...] = ()
+    """What of the answer the client could not be shown: nothing, here."""
+
     def __init__(
         self,
         new_decoder: Callable[[], StreamDecoder],
@@ -101,7 +104,8 @@ class Passthrough:
             if isinstance(one, events.Finished):
                 self.finish_reasons.append(one.native or one.reason)
             self.committed = self.committed or events.is_content(one)
-        usage_only = bool(decoded) and all(isinstance(one, events.UsageReported) for one in decoded)
+        told = [one for one in decoded if not isinstance(one, events.Unread)]
+        usage_only = bool(told) and all(isinstance(one, events.UsageReported) for one in told)
         return not (self._strip_usage and usage_only)
 
     def _decode(self, event: sse.Event) -> list[events.Event]:
@@ -143,6 +147,11 @@ class Translation:
         self._parser = sse.Parser()
         self._chars = 0
         self._closed = False
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What of the answer the client could not be shown so far."""
+        return self._encoder.losses
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the upstream, give those for the client. Raises `Malformed` when they cannot be read."""

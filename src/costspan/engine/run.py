@@ -57,6 +57,8 @@ class Run:
         self.first_token: float | None = None
         """Monotonic seconds of the first content."""
         self.pipe: Pipe | None = None
+        self.answer_losses: tuple[str, ...] = ()
+        """Of a whole answer; a stream's are in `pipe`."""
         self.adopted = False
         """Whether a drain reads on after the client left, and will write the final record."""
         self.attempt: Attempt | None = None
@@ -123,6 +125,11 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the attempt began."""
         return self._clock.monotonic() - self._begun
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What the target could not be told and, as far as is known yet, what the client could not be shown."""
+        return self.prepared.losses + (self.answer_losses if self.pipe is None else self.pipe.losses)
 
     def content(self) -> None:
         """The first content has come."""

@@ -122,6 +122,13 @@ class Finished:
 
 
 @dataclass(slots=True)
+class Unread:
+    """The answer held `name`, which has no place here. At most once per name and stream. No content: a loss to tell."""
+
+    name: str
+
+
+@dataclass(slots=True)
 class Failed:
     """The provider reported an error inside the stream. `category` is one of `errors.Category`."""
 
@@ -147,6 +154,7 @@ Event: TypeAlias = (
     | BlockFinished
     | UsageReported
     | Finished
+    | Unread
     | Failed
     | Ended
 )

@@ -37,6 +37,7 @@ class _Fold:
         self.started: events.Started | None = None
         self.usage: Usage | None = None
         self.choices: dict[int, _Choice] = {}
+        self.unread: set[str] = set()
 
     def add(self, event: events.Event) -> None:
         match event:
@@ -44,6 +45,8 @@ class _Fold:
                 self.started = event
             case events.UsageReported(usage):
                 self.usage = usage
+            case events.Unread(name):
+                self.unread.add(name)
             case events.Failed() | events.Ended():
                 pass
             case _:
@@ -58,6 +61,7 @@ class _Fold:
             usage=self.usage,
             created=started.created,
             service_tier=self.usage.service_tier if self.usage else None,
+            unread=frozenset(self.unread),
         )
 
 

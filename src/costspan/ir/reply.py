@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. `created` is epoch seconds where the provider gave it. `extensions` as in a request."""
+    """One answer. `created` is epoch seconds where the provider gave it.
+
+    `unread` names what the answer held beyond this form, in its dialect's words: losses, whoever the client is.
+    """
 
     id: str
     model: str
@@ -45,4 +48,4 @@ class Reply:
     usage: Usage | None = None
     created: int | None = None
     service_tier: str | None = None
-    extensions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()

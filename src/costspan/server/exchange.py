@@ -257,8 +257,8 @@ class _Exchange:
         headers["server-timing"] = (
             f"upstream;dur={waited * 1000:.1f}, gateway;dur={max(elapsed - waited, 0) * 1000:.1f}"
         )
-        if answer.run.prepared.losses:
-            headers["x-costspan-dropped"] = printable(",".join(answer.run.prepared.losses), MAX_HEADER)
+        if losses := answer.run.losses:
+            headers["x-costspan-dropped"] = printable(",".join(losses), MAX_HEADER)
         return headers
 
     async def _begin(self, beat: Beat, headers: dict[str, str]) -> web.StreamResponse:

@@ -303,7 +303,7 @@ def sdk_message(data: bytes) -> SdkMessage:
 def test_the_official_sdk_adds_a_stream_up_to_the_same_message() -> None:
     message = sdk_message(encode(RICH))
 
-    expected = json.loads_object(dialect.encode_reply(fold(RICH), OPTIONS))
+    expected = json.loads_object(dialect.encode_reply(fold(RICH), OPTIONS).body)
     shown = message.to_dict()
     assert {name: shown[name] for name in ("id", "model", "role", "stop_reason", "type")} == {
         name: expected[name] for name in ("id", "model", "role", "stop_reason", "type")

@@ -149,14 +149,14 @@ def test_a_stream_written_anew_says_the_same(name: str) -> None:
 def test_a_stream_adds_up_to_what_its_whole_answer_decodes_to(name: str) -> None:
     reply = tidy(fold(decode(STREAMS[name], 4096)))
 
-    again = dialect.decode_reply(json.loads_object(dialect.encode_reply(reply, OPTIONS)))
+    again = dialect.decode_reply(json.loads_object(dialect.encode_reply(reply, OPTIONS).body))
     assert (again.choices, again.usage, again.id) == (reply.choices, reply.usage, reply.id)
 
 
 @pytest.mark.parametrize("name", REPLIES)
 def test_answers_come_back_the_same(name: str) -> None:
     reply = dialect.decode_reply(REPLIES[name])
-    again = json.loads_object(dialect.encode_reply(reply, OPTIONS))
+    again = json.loads_object(dialect.encode_reply(reply, OPTIONS).body)
 
     for field in ("id", "role", "content", "stop_reason", "stop_sequence"):
         assert again[field] == REPLIES[name][field]

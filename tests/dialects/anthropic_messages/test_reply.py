@@ -31,7 +31,7 @@ OPTIONS = StreamOptions("cs_1", "claude-x", 0, prompt_tokens=12)
 def encode(*blocks: Block, finish: FinishReason | None = FinishReason.STOP, **fields: Any) -> dict[str, Any]:
     native, sequence = fields.pop("native", None), fields.pop("sequence", None)
     reply = Reply("msg_1", "model-y", (Choice(blocks, finish, native, sequence),), **fields)
-    return json.loads_object(dialect.encode_reply(reply, OPTIONS))
+    return json.loads_object(dialect.encode_reply(reply, OPTIONS).body)
 
 
 def test_an_answer_has_every_field_of_a_message() -> None:
@@ -215,11 +215,11 @@ FULL = Reply(
 
 
 def test_what_the_dialect_can_express_comes_back_the_same() -> None:
-    assert dialect.decode_reply(json.loads_object(dialect.encode_reply(FULL, OPTIONS))) == FULL
+    assert dialect.decode_reply(json.loads_object(dialect.encode_reply(FULL, OPTIONS).body)) == FULL
 
 
 def test_the_official_type_accepts_an_answer() -> None:
-    message = SdkMessage.model_validate_json(dialect.encode_reply(FULL, OPTIONS), strict=True)
+    message = SdkMessage.model_validate_json(dialect.encode_reply(FULL, OPTIONS).body, strict=True)
 
     assert [block.type for block in message.content] == [
         "thinking",
@@ -234,7 +234,7 @@ def test_the_official_type_accepts_an_answer() -> None:
 
 
 def test_an_answer_of_nothing_is_still_a_message() -> None:
-    message = SdkMessage.model_validate_json(dialect.encode_reply(Reply("", "", ()), OPTIONS), strict=True)
+    message = SdkMessage.model_validate_json(dialect.encode_reply(Reply("", "", ()), OPTIONS).body, strict=True)
 
     assert (message.id, message.content, message.stop_reason) == ("cs_1", [], "end_turn")
 

@@ -154,9 +154,31 @@ BLOCKS: dict[str, tuple[list[dict[str, Any]], list[events.Event]]] = {
         text("x", index=5),
         [events.BlockStarted(0, "text"), events.TextDelta(0, "x"), events.BlockFinished(0)],
     ),
-    "what nobody knows yet": (
-        [{"type": "ping"}, {"type": "dream", "index": 0}, *block(0, {"type": "text", "text": ""}, {"type": "mood"})],
-        [events.BlockStarted(0, "text"), events.BlockFinished(0)],
+    "what nobody knows yet is named, once": (
+        [
+            {"type": "ping"},
+            {"type": "dream", "index": 0},
+            {"type": "dream", "index": 1},
+            *block(0, {"type": "text", "text": "", "hue": "red", "tint": None}, {"type": "mood"}),
+        ],
+        [
+            events.Unread("dream"),
+            events.BlockStarted(0, "text"),
+            events.Unread("text.hue"),
+            events.Unread("mood"),
+            events.BlockFinished(0),
+        ],
+    ),
+    "citations that are there at the start": (
+        block(0, {"type": "text", "text": "x", "citations": [{"type": "char_location", "cited_text": "q"}, 5]}),
+        [
+            events.BlockStarted(0, "text"),
+            events.TextDelta(0, "x"),
+            events.CitationAdded(
+                0, Citation(cited_text="q", origin=NAME, raw={"type": "char_location", "cited_text": "q"})
+            ),
+            events.BlockFinished(0),
+        ],
     ),
     "a delta of no block": (
         [{"type": "content_block_delta", "index": [], "delta": {}}, {"type": "content_block_delta", "index": 8}],

@@ -45,7 +45,6 @@ def test_a_whole_answer_is_read() -> None:
         Usage({"input": 1, "output": 2}, service_tier="default"),
         7,
         "default",
-        {"openai-chat": {"system_fingerprint": "fp"}},
     )
 
 
@@ -104,7 +103,7 @@ def test_sources_of_the_whole_answer_are_citations_of_its_text(fields: dict[str,
     reply = openai_chat.decode_reply(answer({"content": "Hi"}, **fields))
 
     assert reply.choices[0].blocks == (Text("Hi", citations=(Citation("https://e.org"),)),)
-    assert reply.extensions == {}
+    assert reply.unread == frozenset()
 
 
 FINISHES = {
@@ -120,7 +119,7 @@ FINISHES = {
 @pytest.mark.parametrize(("native", "expected"), FINISHES.items(), ids=FINISHES.keys())
 def test_a_finish_reason_is_translated_both_ways(native: str, expected: tuple[FinishReason, str]) -> None:
     reply = openai_chat.decode_reply(answer({"content": "Hi"}, native))
-    written = json.loads(openai_chat.encode_reply(reply, OPTIONS))
+    written = json.loads(openai_chat.encode_reply(reply, OPTIONS).body)
 
     assert (reply.choices[0].finish, written["choices"][0]["finish_reason"]) == expected
     assert reply.choices[0].native == native
@@ -154,7 +153,7 @@ FULL = Reply(
 
 
 def test_what_is_encoded_is_decoded_to_the_same_choices() -> None:
-    read = openai_chat.decode_reply(json.loads(openai_chat.encode_reply(FULL, OPTIONS)))
+    read = openai_chat.decode_reply(json.loads(openai_chat.encode_reply(FULL, OPTIONS).body))
 
     assert read.choices == FULL.choices
     assert read.usage == FULL.usage
@@ -162,7 +161,7 @@ def test_what_is_encoded_is_decoded_to_the_same_choices() -> None:
 
 
 def test_an_encoded_answer_is_valid_for_the_official_sdk() -> None:
-    body = json.loads(openai_chat.encode_reply(FULL, OPTIONS))
+    body = json.loads(openai_chat.encode_reply(FULL, OPTIONS).body)
 
     completion = ChatCompletion.model_validate(body, strict=True)
     assert completion.choices[0].message.content == "Hi"
@@ -171,7 +170,7 @@ def test_an_encoded_answer_is_valid_for_the_official_sdk() -> None:
 
 def test_positions_of_citations_count_from_the_start_of_the_whole_text() -> None:
     blocks = (Text("abc"), Text("de", citations=(Citation("u"), Citation("v", start=1, end=2), Citation())))
-    body = json.loads(openai_chat.encode_reply(Reply("i", "m", (Choice(blocks),)), OPTIONS))
+    body = json.loads(openai_chat.encode_reply(Reply("i", "m", (Choice(blocks),)), OPTIONS).body)
 
     message = body["choices"][0]["message"]
     cited = [annotation["url_citation"] for annotation in message["annotations"]]
@@ -184,7 +183,7 @@ def test_positions_of_citations_count_from_the_start_of_the_whole_text() -> None
 
 def test_pictures_are_shown_and_server_tools_are_not() -> None:
     blocks = (Media("image", mime="image/png", data="AA"), Media("image", url="u"), ServerTool("x", "search"))
-    body = json.loads(openai_chat.encode_reply(Reply("i", "m", (Choice(blocks),)), OPTIONS))
+    body = json.loads(openai_chat.encode_reply(Reply("i", "m", (Choice(blocks),)), OPTIONS).body)
 
     images = [image["image_url"]["url"] for image in body["choices"][0]["message"]["images"]]
     assert images == ["data:image/png;base64,AA", "u"]
@@ -218,7 +217,7 @@ def recorded() -> dict[str, Any]:
 def test_a_recorded_answer_survives_being_encoded(id_: str) -> None:
     row = recorded()[id_]
     reply = openai_chat.decode_reply(row["response_json"])
-    body = json.loads(openai_chat.encode_reply(reply, OPTIONS))
+    body = json.loads(openai_chat.encode_reply(reply, OPTIONS).body)
 
     ChatCompletion.model_validate(body, strict=True)
     assert [choice.native for choice in reply.choices] == row["finish"] * len(reply.choices)

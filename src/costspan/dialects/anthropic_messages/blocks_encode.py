@@ -15,22 +15,8 @@ from costspan.wire import json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from costspan.dialects.losses import Losses
     from costspan.ir.request import Block, Cache
-
-
-class Losses:
-    """Names of what could not be carried, each once, in the order they were met."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, None] = {}
-
-    def add(self, name: str) -> None:
-        """Note that `name` was left out or changed."""
-        self._names[name] = None
-
-    def names(self) -> tuple[str, ...]:
-        """All of them."""
-        return tuple(self._names)
 
 
 def encode_blocks(blocks: Iterable[Block], losses: Losses) -> Iterator[json.Object]:

@@ -8,6 +8,7 @@ from costspan.dialects.anthropic_messages.vocabulary import NAME
 from costspan.ir.request import Citation
 
 if TYPE_CHECKING:
+    from costspan.dialects.losses import AnswerLosses
     from costspan.wire import json
 
 
@@ -27,12 +28,18 @@ def decode_citation(raw: json.Object) -> Citation:
     )
 
 
-def encode_citation(citation: Citation) -> json.Object | None:
-    """The citation as this dialect's object, None where it has no form for it (no URL, not of its own making)."""
+def encode_citation(citation: Citation, losses: AnswerLosses) -> json.Object | None:
+    """The citation as this dialect's object, None where it has no form for it (no URL, not of its own making).
+
+    Its place in the answer has no form either: here a citation belongs to its whole block.
+    """
     if citation.origin == NAME and isinstance(citation.raw, dict):
         return citation.raw
     if citation.url is None:
+        losses.add("citations")
         return None
+    if citation.start is not None or citation.end is not None:
+        losses.add("citations.position")
     return {
         "type": "web_search_result_location",
         "url": citation.url,

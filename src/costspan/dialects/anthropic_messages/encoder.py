@@ -13,6 +13,7 @@ from costspan.dialects.anthropic_messages.citations import encode_citation
 from costspan.dialects.anthropic_messages.reply import carry, encode_reasoning
 from costspan.dialects.anthropic_messages.usage import encode_usage
 from costspan.dialects.anthropic_messages.vocabulary import NAME, call_id, stop_reason
+from costspan.dialects.losses import NO_WORD_ANYWHERE, AnswerLosses, holds, name_of_kind
 from costspan.ir import events
 from costspan.wire import json, sse
 
@@ -49,10 +50,19 @@ class Encoder:
         self._refused = False
         self._usage: Usage | None = None
         self._finished: events.Finished | None = None
+        self._losses = AnswerLosses()
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What could not be carried so far."""
+        return self._losses.names()
 
     def feed(self, event: events.Event) -> bytes:
         """Encode one event. Usage and the finish reason wait for the end, so that they are complete."""
-        if self._ended or getattr(event, "choice", 0) != 0:
+        if self._ended:
+            return b""
+        if getattr(event, "choice", 0) != 0:
+            self._losses.add("choices")
             return b""
         match event:  # most frequent first
             case events.TextDelta() | events.ReasoningDelta() | events.ArgumentsDelta() | events.CitationAdded():
@@ -63,13 +73,25 @@ class Encoder:
                 return self._step(event)
             case events.UsageReported(usage):
                 self._usage = usage
-            case events.Finished():
-                self._finished = event
             case events.Ended():
                 return self.close()
-            case _:  # a failure is told by the engine; log probabilities have no place
-                pass
+            case _:
+                self._rare(event)
         return b""
+
+    def _rare(self, event: events.Event) -> None:
+        match event:
+            case events.Finished(reason=reason):
+                self._finished = event
+                if reason in NO_WORD_ANYWHERE:
+                    self._losses.add("finish_reason")
+            case events.LogprobsAdded(logprobs=logprobs):
+                if holds(logprobs):
+                    self._losses.add("logprobs")
+            case events.Unread(name):
+                self._losses.add(name)
+            case _:  # a failure is told by the engine
+                pass
 
     def close(self) -> bytes:
         """The rest of the stream: open blocks end, then usage, then the terminal event."""
@@ -116,12 +138,16 @@ class Encoder:
             self._queue.append(block)
             self._called = self._called or event.kind == "tool_call"
             self._refused = self._refused or event.kind == "refusal"
+            if event.kind == "server_tool" and event.origin != NAME:
+                self._losses.add(name_of_kind(event.name))
             return self._start("") + self._flush()
         known = self._blocks.get(event.index)
         if known is None:
             return b""
         if isinstance(event, events.OpaqueDelta):
             known.opaque = event.opaque  # told when the block ends: whole, and after its text
+            if known.started.kind != "reasoning":
+                self._losses.add("reasoning_details")
             return b""
         known.finished = True
         return self._flush()
@@ -130,8 +156,10 @@ class Encoder:
         self, event: events.TextDelta | events.ReasoningDelta | events.ArgumentsDelta | events.CitationAdded
     ) -> bytes:
         block = self._blocks.get(event.index)
-        delta = _delta(event)
+        delta = _delta(event, self._losses)
         if block is None or block.finished or delta is None:
+            if isinstance(event, events.CitationAdded):
+                self._losses.add("citations")
             return b""
         if block is not self._queue[0]:
             block.waiting.append(delta)
@@ -201,7 +229,7 @@ def _head(block: _Block) -> json.Object:
 
 
 def _delta(
-    event: events.TextDelta | events.ReasoningDelta | events.ArgumentsDelta | events.CitationAdded,
+    event: events.TextDelta | events.ReasoningDelta | events.ArgumentsDelta | events.CitationAdded, losses: AnswerLosses
 ) -> json.Object | None:
     """The delta's object; None where there is nothing to say."""
     match event:
@@ -212,7 +240,7 @@ def _delta(
         case events.ArgumentsDelta(json=part):
             return {"type": "input_json_delta", "partial_json": part} if part else None
         case events.CitationAdded(citation=citation):
-            raw = encode_citation(citation)
+            raw = encode_citation(citation, losses)
             return {"type": "citations_delta", "citation": raw} if raw else None
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from costspan.dialects.anthropic_messages.blocks_decode import decode_block
 from costspan.dialects.anthropic_messages.blocks_encode import arguments_object
 from costspan.dialects.anthropic_messages.citations import encode_citation
+from costspan.dialects.anthropic_messages.unread import of_answer
 from costspan.dialects.anthropic_messages.usage import encode_usage, read_usage
 from costspan.dialects.anthropic_messages.vocabulary import NAME, call_id, finish_reason, stop_reason
-from costspan.dialects.types import PLAIN, Summary
+from costspan.dialects.losses import NO_WORD_ANYWHERE, AnswerLosses, holds, name_of
+from costspan.dialects.types import PLAIN, Encoded, Summary
 from costspan.errors import ClientError, Malformed
 from costspan.ir import opaque
 from costspan.ir.reply import Choice, Reply
@@ -42,6 +44,7 @@ def decode_reply(body: json.Object, profile: Profile = PLAIN) -> Reply:
         choices=(choice,),
         usage=usage,
         service_tier=usage.service_tier if usage else None,
+        unread=frozenset(of_answer(body)),
     )
 
 
@@ -59,8 +62,9 @@ def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def encode_reply(reply: Reply, options: StreamOptions) -> bytes:
+def encode_reply(reply: Reply, options: StreamOptions) -> Encoded:
     """Write an answer for the client. There is one choice; a second one has no place."""
+    losses = AnswerLosses()
     choice = reply.choices[0] if reply.choices else Choice(())
     reason = stop_reason(
         choice.finish,
@@ -73,32 +77,68 @@ def encode_reply(reply: Reply, options: StreamOptions) -> bytes:
         "type": "message",
         "role": "assistant",
         "model": options.model,
-        "content": list(_content(choice.blocks)),
+        "content": list(_content(choice.blocks, losses)),
         "stop_reason": reason,
         "stop_sequence": choice.stop_sequence,
         "usage": encode_usage(reply.usage, options.prompt_tokens),
     }
-    return json.dumps(message)
+    _note(reply, choice, losses)
+    return Encoded(json.dumps(message), losses.names())
 
 
-def _content(blocks: tuple[Block, ...]) -> Iterator[json.Object]:
+def _note(reply: Reply, choice: Choice, losses: AnswerLosses) -> None:
+    """What has no place beside the blocks."""
+    if len(reply.choices) > 1:
+        losses.add("choices")
+    if holds(choice.logprobs):
+        losses.add("logprobs")
+    if choice.finish in NO_WORD_ANYWHERE:
+        losses.add("finish_reason")
+    losses.add_all(reply.unread)
+
+
+def _content(blocks: tuple[Block, ...], losses: AnswerLosses) -> Iterator[json.Object]:
     """Blocks as a client sees them. Media and other providers' server tools have no form in an answer."""
     for block in blocks:
-        match block:
-            case Text(text=text) if text:
-                citations = [raw for raw in map(encode_citation, block.citations) if raw]
-                yield {"type": "text", "text": text} | ({"citations": citations} if citations else {})
-            case Refusal(text) if text:
-                yield {"type": "text", "text": text}
-            case ToolCall(id=id_, name=name, arguments=arguments):
-                fields = arguments_object(arguments) or json.Fragment(json.dumps({"arguments": arguments}))
-                yield {"type": "tool_use", "id": call_id(id_), "name": name, "input": fields}
-            case Reasoning(text=text, opaque=kept) if text or kept:
-                yield encode_reasoning(text, kept)
-            case ServerTool(origin=origin, raw=dict(raw)) if origin == NAME:
-                yield raw
-            case _:
-                pass
+        shown = _shown(block, losses)
+        if shown is not None:
+            yield shown
+
+
+def _shown(block: Block, losses: AnswerLosses) -> json.Object | None:
+    match block:
+        case Text():
+            return _text(block, losses)
+        case Refusal(text):
+            return {"type": "text", "text": text} if text else None
+        case ToolCall():
+            return _tool_use(block, losses)
+        case Reasoning(text=text, opaque=kept):
+            return encode_reasoning(text, kept) if text or kept else None
+        case ServerTool(origin=origin, raw=dict(raw)) if origin == NAME:
+            return raw
+        case _:
+            losses.add(name_of(block))
+            return None
+
+
+def _text(block: Text, losses: AnswerLosses) -> json.Object | None:
+    if not block.text:
+        if block.citations:
+            losses.add("citations")
+        return None
+    citations = [raw for citation in block.citations if (raw := encode_citation(citation, losses))]
+    return {"type": "text", "text": block.text} | ({"citations": citations} if citations else {})
+
+
+def _tool_use(block: ToolCall, losses: AnswerLosses) -> json.Object:
+    fields = arguments_object(block.arguments)
+    if fields is None:
+        losses.add("tool_calls.arguments")
+        fields = json.Fragment(json.dumps({"arguments": block.arguments}))
+    if block.opaque is not None:
+        losses.add("reasoning_details")
+    return {"type": "tool_use", "id": call_id(block.id), "name": block.name, "input": fields}
 
 
 def encode_reasoning(text: str, kept: Opaque | None) -> json.Object:

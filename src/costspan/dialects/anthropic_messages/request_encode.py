@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from costspan.dialects.anthropic_messages.blocks_encode import Losses, encode_blocks, encode_cache, simplest
+from costspan.dialects.anthropic_messages.blocks_encode import encode_blocks, encode_cache, simplest
 from costspan.dialects.anthropic_messages.thinking import add_limits
 from costspan.dialects.anthropic_messages.vocabulary import NAME, TIERS_OUT
+from costspan.dialects.losses import Losses
 from costspan.dialects.types import PLAIN, Encoded
 from costspan.errors import Malformed, Untranslatable
 from costspan.ir.request import Message, Text, ToolChoice

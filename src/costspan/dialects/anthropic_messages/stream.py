@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from costspan.dialects.anthropic_messages.citations import decode_citation
 from costspan.dialects.anthropic_messages.errors import category_of, read_error
+from costspan.dialects.anthropic_messages.unread import of_block
 from costspan.dialects.anthropic_messages.usage import UsageReader
-from costspan.dialects.anthropic_messages.vocabulary import NAME, finish_reason
+from costspan.dialects.anthropic_messages.vocabulary import MESSAGE_FIELDS, NAME, finish_reason
+from costspan.dialects.losses import Unread, beyond
 from costspan.dialects.types import PLAIN
 from costspan.errors import Malformed
 from costspan.ir import events
@@ -47,9 +49,10 @@ class Decoder:
         self._reader = UsageReader()
         self._blocks: dict[int, _Block] = {}
         self._started = 0
+        self._unread = Unread()
 
     def feed(self, event: sse.Event) -> Iterator[events.Event]:
-        """Decode one event; those of unknown kind are ignored."""
+        """Decode one event. Of an unknown kind only the name is told."""
         if event.data == b"[DONE]":  # some compatible hosts end every stream so, whatever its dialect
             return
         value = json.loads(event.data)
@@ -68,8 +71,12 @@ class Decoder:
             case "error":
                 kind, message = read_error(value)
                 yield events.Failed(message or "the provider reported an error", category_of(kind, message), kind)
-            case _:
-                pass
+            case other:
+                yield from self._unknown(other)
+
+    def _unknown(self, kind: object) -> Iterator[events.Event]:
+        if isinstance(kind, str) and kind not in {"", "ping"}:
+            yield from self._unread.tell((kind,))
 
     def close(self) -> None:
         """Raise `Malformed` unless `message_stop` came."""
@@ -84,11 +91,15 @@ class Decoder:
         self.id = id_ if isinstance(id_, str) else None
         self.model = model if isinstance(model, str) else None
         yield events.Started(self.id or "", self.model or "")
+        yield from self._unread.tell(beyond(message, MESSAGE_FIELDS))
         yield from self._report(message.get("usage"))
 
     def _message_delta(self, value: json.Object) -> Iterator[events.Event]:
         yield from self._report(value.get("usage"))
-        match value.get("delta"):
+        delta = value.get("delta")
+        yield from self._unread.tell(beyond(value, _DELTA_EVENT_FIELDS))
+        yield from self._unread.tell(beyond(delta, MESSAGE_FIELDS) if isinstance(delta, dict) else ())
+        match delta:
             case {"stop_reason": str(native), "stop_sequence": str(sequence)}:
                 yield events.Finished(finish_reason(native), native, sequence)
             case {"stop_reason": str(native)}:
@@ -113,7 +124,7 @@ class Decoder:
         if block is None:
             return
         if step == "content_block_delta":
-            yield from _delta(block, value.get("delta"))
+            yield from self._delta(block, value.get("delta"))
         else:
             del self._blocks[number]
             yield from _stopped(block)
@@ -129,7 +140,28 @@ class Decoder:
             return
         yield _opening(block)
         yield from _first_content(block)
+        yield from self._unread.tell(of_block(raw))
 
+    def _delta(self, block: _Block, delta: object) -> Iterator[events.Event]:
+        index = block.index
+        match delta:
+            case {"type": "text_delta", "text": str(text)}:
+                yield events.TextDelta(index, text)
+            case {"type": "input_json_delta", "partial_json": str(part)}:
+                yield from _arguments(block, part)
+            case {"type": "thinking_delta", "thinking": str(text)}:
+                yield events.ReasoningDelta(index, text)
+            case {"type": "signature_delta", "signature": str(signature)}:
+                yield events.OpaqueDelta(index, Opaque(NAME, "signature", signature))
+            case {"type": "citations_delta", "citation": dict(citation)}:
+                yield events.CitationAdded(index, decode_citation(citation))
+            case {"type": str(unknown)}:
+                yield from self._unread.tell((unknown,))
+            case _:
+                pass
+
+
+_DELTA_EVENT_FIELDS = frozenset({"type", "delta", "usage"})
 
 _KINDS: dict[str, events.BlockKind] = {
     "text": "text",
@@ -159,25 +191,12 @@ def _first_content(block: _Block) -> Iterator[events.Event]:
         yield events.OpaqueDelta(index, Opaque(NAME, "signature", signature))
     if data := _text(raw, "data"):
         yield events.OpaqueDelta(index, Opaque(NAME, "redacted", data))
+    citations = raw.get("citations")
+    for citation in citations if isinstance(citations, list) else ():
+        if isinstance(citation, dict):
+            yield events.CitationAdded(index, decode_citation(citation))
     if isinstance(input_ := raw.get("input"), dict) and input_:
         yield from _arguments(block, json.text(input_))
-
-
-def _delta(block: _Block, delta: object) -> Iterator[events.Event]:
-    index = block.index
-    match delta:
-        case {"type": "text_delta", "text": str(text)}:
-            yield events.TextDelta(index, text)
-        case {"type": "input_json_delta", "partial_json": str(part)}:
-            yield from _arguments(block, part)
-        case {"type": "thinking_delta", "thinking": str(text)}:
-            yield events.ReasoningDelta(index, text)
-        case {"type": "signature_delta", "signature": str(signature)}:
-            yield events.OpaqueDelta(index, Opaque(NAME, "signature", signature))
-        case {"type": "citations_delta", "citation": dict(citation)}:
-            yield events.CitationAdded(index, decode_citation(citation))
-        case _:
-            pass
 
 
 def _stopped(block: _Block) -> Iterator[events.Event]:

@@ -14,8 +14,8 @@ from costspan.dialects.anthropic_messages.vocabulary import DEFAULT_MAX_TOKENS, 
 from costspan.ir.reasoning import MIN_BUDGET, budget_of, effort_of
 
 if TYPE_CHECKING:
-    from costspan.dialects.anthropic_messages.blocks_encode import Losses
     from costspan.dialects.anthropic_messages.models import Traits
+    from costspan.dialects.losses import Losses
     from costspan.ir.request import ReasoningOptions, Request
     from costspan.wire import json
 

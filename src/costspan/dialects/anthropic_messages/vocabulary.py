@@ -55,6 +55,23 @@ SERVED_TIERS: Mapping[str, str] = MappingProxyType(
 )
 """Service tiers an answer reports: the provider's word to the dialect's."""
 
+# What the reader of an answer knows. Any other field that holds something is a loss for a client of another dialect.
+# Not losses, since they are no part of what the model said: the service tier and the details of usage (the record of
+# the attempt has them), and the `caller` of a tool that the model itself called.
+MESSAGE_FIELDS = frozenset(
+    {"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage", "service_tier"}
+)
+BLOCK_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "text": frozenset({"type", "text", "citations"}),
+        "thinking": frozenset({"type", "thinking", "signature"}),
+        "redacted_thinking": frozenset({"type", "data"}),
+        "tool_use": frozenset({"type", "id", "name", "input"}),
+    }
+)
+"""By type; a block of another type is kept whole."""
+CALLED_BY_THE_MODEL = {"type": "direct"}
+
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from costspan.dialects.openai_chat import reasoning
+from costspan.dialects.losses import AnswerLosses, name_of
+from costspan.dialects.openai_chat import reasoning, unread
 from costspan.dialects.openai_chat.media import read_media
 from costspan.dialects.openai_chat.usage import read_usage, write_usage
 from costspan.dialects.openai_chat.vocabulary import (
     ENCODED_FINISH,
-    NAME,
+    FINISHES_WITHOUT_A_WORD,
     SERVICE_TIERS,
     derived_id,
     finish_reason,
 )
-from costspan.dialects.types import PLAIN, Summary
+from costspan.dialects.types import PLAIN, Encoded, Summary
 from costspan.errors import ClientError, Malformed
 from costspan.ir.reply import Choice, FinishReason, Reply
-from costspan.ir.request import Media, Reasoning, Refusal, Text, ToolCall
+from costspan.ir.request import Media, Reasoning, Refusal, ServerTool, Text, ToolCall, ToolResult
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
     from costspan.dialects.types import Profile, StreamOptions
     from costspan.ir.request import Block, Citation
-
-_CANONICAL: Final = frozenset(
-    {"id", "object", "created", "model", "choices", "usage", "service_tier", "citations", "search_results"}
-)
 
 
 def decode_reply(body: json.Object, profile: Profile = PLAIN) -> Reply:
@@ -39,16 +36,23 @@ def decode_reply(body: json.Object, profile: Profile = PLAIN) -> Reply:
         raise Malformed("the answer holds no choices")
     id_, model = _text(body.get("id")), _text(body.get("model"))
     created, tier = body.get("created"), body.get("service_tier")
-    extensions = {name: value for name, value in body.items() if name not in _CANONICAL and value is not None}
+    found = tuple(_choice(choice, position, body) for position, choice in enumerate(choices))
     return Reply(
         id=id_,
         model=model,
-        choices=tuple(_choice(choice, position, body) for position, choice in enumerate(choices)),
+        choices=found,
         usage=read_usage(body, profile),
         created=created if type(created) is int else None,
         service_tier=tier if isinstance(tier, str) else None,
-        extensions={NAME: extensions} if extensions else {},
+        unread=frozenset(_unread(body, found)),
     )
+
+
+def _unread(body: json.Object, found: Sequence[Choice]) -> Iterator[str]:
+    yield from unread.of_answer(body)
+    for choice, read in zip(body["choices"], found, strict=True):
+        yield from unread.of_choice(choice)
+        yield from unread.of_message(choice["message"], read.blocks)
 
 
 def summarize(body: json.Object, profile: Profile = PLAIN) -> Summary:
@@ -153,32 +157,38 @@ def _function(function: Any) -> tuple[str, str]:  # noqa: ANN401 - JSON
     return _text(function.get("name")), _text(arguments) or "{}"
 
 
-def encode_reply(reply: Reply, options: StreamOptions) -> bytes:
+def encode_reply(reply: Reply, options: StreamOptions) -> Encoded:
     """Write a whole answer for the client."""
+    losses = AnswerLosses()
     body: json.Object = {
         "id": reply.id or options.exchange_id,
         "object": "chat.completion",
         "created": reply.created or options.created,
         "model": reply.model or options.model,
-        "choices": [_write_choice(choice, index) for index, choice in enumerate(reply.choices)],
+        "choices": [_write_choice(choice, index, losses) for index, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:
         body["usage"] = write_usage(reply.usage)
     if reply.service_tier in SERVICE_TIERS:
         body["service_tier"] = reply.service_tier
-    return json.dumps(body)
+    losses.add_all(reply.unread)
+    return Encoded(json.dumps(body), losses.names())
 
 
-def _write_choice(choice: Choice, index: int) -> json.Object:
+def _write_choice(choice: Choice, index: int, losses: AnswerLosses) -> json.Object:
+    if choice.finish in FINISHES_WITHOUT_A_WORD:
+        losses.add("finish_reason")
+    if choice.stop_sequence:
+        losses.add("stop_sequence")
     return {
         "index": index,
-        "message": _write_message(choice.blocks),
+        "message": _write_message(choice.blocks, losses),
         "logprobs": choice.logprobs,
         "finish_reason": ENCODED_FINISH[choice.finish or FinishReason.STOP],
     }
 
 
-def _write_message(blocks: Sequence[Block]) -> json.Object:
+def _write_message(blocks: Sequence[Block], losses: AnswerLosses) -> json.Object:
     texts = [block for block in blocks if isinstance(block, Text)]
     refusals = [block.text for block in blocks if isinstance(block, Refusal)]
     calls = [block for block in blocks if isinstance(block, ToolCall)]
@@ -188,10 +198,10 @@ def _write_message(blocks: Sequence[Block]) -> json.Object:
         "refusal": "".join(refusals) if refusals else None,
     }
     message |= _write_reasoning(blocks)
-    if annotations := list(_annotations(texts)):
+    if annotations := list(_annotations(texts, losses)):
         message["annotations"] = annotations
-    if images := [_image(block) for block in blocks if isinstance(block, Media) and block.kind == "image"]:
-        message["images"] = [image for image in images if image]
+    if images := list(_images(blocks, losses)):
+        message["images"] = images
     if calls:
         message["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -215,14 +225,26 @@ def _write_reasoning(blocks: Sequence[Block]) -> json.Object:
     return shown | {"reasoning_details": details} if details else shown
 
 
-def _annotations(texts: Sequence[Text]) -> Iterator[json.Object]:
+def _annotations(texts: Sequence[Text], losses: AnswerLosses) -> Iterator[json.Object]:
     offset = 0
     for text in texts:
         for citation in text.citations:
             annotation = reasoning.annotation(citation, offset, len(text.text))
-            if annotation is not None:
+            if annotation is None:
+                losses.add("citations")
+            else:
                 yield annotation
         offset += len(text.text)
+
+
+def _images(blocks: Sequence[Block], losses: AnswerLosses) -> Iterator[json.Object]:
+    """Pictures; what else is no text, reasoning or call has no place."""
+    for block in blocks:
+        image = _image(block) if isinstance(block, Media) and block.kind == "image" else None
+        if image is not None:
+            yield image
+        elif isinstance(block, Media | ServerTool | ToolResult):
+            losses.add(name_of(block))
 
 
 def _image(media: Media) -> json.Object | None:

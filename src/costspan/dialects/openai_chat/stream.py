@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from costspan.dialects.openai_chat import reasoning
+from costspan.dialects.losses import Unread
+from costspan.dialects.openai_chat import reasoning, unread
 from costspan.dialects.openai_chat.blocks import Blocks
 from costspan.dialects.openai_chat.errors import report
 from costspan.dialects.openai_chat.usage import read_usage
-from costspan.dialects.openai_chat.vocabulary import ENDS_WITHOUT_DONE, finish_reason
+from costspan.dialects.openai_chat.vocabulary import ANSWER_FIELDS, CHOICE_FIELDS, ENDS_WITHOUT_DONE, finish_reason
 from costspan.dialects.types import PLAIN
 from costspan.errors import Malformed
 from costspan.ir import events
@@ -51,6 +52,7 @@ class Decoder:
         self._started = False
         self._regressed = False
         self._choices: dict[int, Blocks] = {}
+        self._unread = Unread()
 
     def feed(self, event: sse.Event) -> Iterator[events.Event]:
         """Decode one event. Raises `Malformed` when its JSON cannot be read."""
@@ -83,6 +85,8 @@ class Decoder:
             for choice in choices:
                 if isinstance(choice, dict):
                     yield from self._choice(choice, chunk)
+        if not ANSWER_FIELDS.issuperset(chunk):
+            yield from self._unread.tell(unread.of_answer(chunk))
         usage = read_usage(chunk, self._profile)
         if usage is not None:
             yield events.UsageReported(self._keep(usage))
@@ -117,7 +121,9 @@ class Decoder:
             return
         delta = choice.get("delta")
         if isinstance(delta, dict):
-            yield from _delta(blocks, delta)
+            yield from self._delta(blocks, delta)
+        if not CHOICE_FIELDS.issuperset(choice):
+            yield from self._unread.tell(unread.of_choice(choice))
         if logprobs := choice.get("logprobs"):
             yield events.LogprobsAdded(logprobs, number)
         native = choice.get("finish_reason")
@@ -128,18 +134,23 @@ class Decoder:
             blocks.finished = True
             yield events.Finished(finish_reason(native, calls_tools=blocks.calls_tools), native, choice=number)
 
+    def _delta(self, blocks: Blocks, delta: json.Object) -> Iterator[events.Event]:
+        content = delta.get("content")
+        if isinstance(content, str) and content and len(delta) == 1:  # nearly every chunk of an answer
+            yield from blocks.text("text", content)
+            return
+        yield from _parts(blocks, delta, content)
+        yield from self._unread.tell(unread.of_delta(delta))
 
-def _delta(blocks: Blocks, delta: json.Object) -> Iterator[events.Event]:
+
+def _parts(blocks: Blocks, delta: json.Object, content: Any) -> Iterator[events.Event]:  # noqa: ANN401 - JSON
     """What one delta adds, in the order in which a reader would want it."""
-    content = delta.get("content")
-    if isinstance(content, str) and content and len(delta) == 1:  # nearly every chunk of an answer
-        yield from blocks.text("text", content)
-        return
     details = list(reasoning.details(delta))
     for detail in details:
         if detail.id not in blocks.calls and not _names_a_call(delta, detail.id):
             yield from blocks.reasoning(detail)
     yield from _content(blocks, content)
+    yield from _transcript(blocks, delta.get("audio"))
     yield from _refusal(blocks, delta.get("refusal"))
     for citation in reasoning.citations(delta.get("annotations")):
         yield from blocks.citation(citation)
@@ -156,14 +167,27 @@ def _content(blocks: Blocks, content: Any) -> Iterator[events.Event]:  # noqa: A
             yield from blocks.text("text", content)
     elif isinstance(content, list):  # Mistral's reasoning models
         for part in content:
-            match part:
-                case {"type": "text", "text": str(text)} if text:
-                    yield from blocks.text("text", text)
-                case {"type": "thinking"}:
-                    for detail in reasoning.thinking_part(part):
-                        yield from blocks.reasoning(detail)
-                case _:
-                    pass
+            yield from _part(blocks, part)
+
+
+def _part(blocks: Blocks, part: Any) -> Iterator[events.Event]:  # noqa: ANN401 - JSON
+    match part:
+        case {"type": "text", "text": str(text)} if text:
+            yield from blocks.text("text", text)
+        case {"type": "thinking"}:
+            for detail in reasoning.thinking_part(part):
+                yield from blocks.reasoning(detail)
+        case {"type": "refusal", "refusal": refusal}:
+            yield from _refusal(blocks, refusal)
+        case _:
+            pass
+
+
+def _transcript(blocks: Blocks, audio: Any) -> Iterator[events.Event]:  # noqa: ANN401 - JSON
+    """What is said aloud, as text."""
+    match audio:
+        case {"transcript": str(text)} if text:
+            yield from blocks.text("text", text)
 
 
 def _refusal(blocks: Blocks, refusal: Any) -> Iterator[events.Event]:  # noqa: ANN401 - JSON

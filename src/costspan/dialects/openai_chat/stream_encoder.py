@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from costspan.dialects.losses import AnswerLosses, name_of_kind
 from costspan.dialects.openai_chat import reasoning
 from costspan.dialects.openai_chat.usage import write_usage
-from costspan.dialects.openai_chat.vocabulary import ENCODED_FINISH, SERVICE_TIERS
+from costspan.dialects.openai_chat.vocabulary import ENCODED_FINISH, FINISHES_WITHOUT_A_WORD, SERVICE_TIERS
 from costspan.ir import events
 from costspan.wire import json, sse
 
@@ -44,6 +45,12 @@ class Encoder:
         self._begun: set[int] = set()
         """Choices whose role has been said."""
         self._head = b""
+        self._losses = AnswerLosses()
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What could not be carried so far."""
+        return self._losses.names()
 
     def feed(self, event: events.Event) -> bytes:
         """Encode one event; empty where there is nothing to say (yet)."""
@@ -65,8 +72,8 @@ class Encoder:
             case events.UsageReported(usage=usage):
                 self._usage = usage
                 return b""
-            case events.Finished(reason=reason, choice=number):
-                return self._delta(number, {}, finish=ENCODED_FINISH[reason])
+            case events.Finished():
+                return self._finish(event)
             case _:
                 return self._rare(event)
 
@@ -88,6 +95,9 @@ class Encoder:
                 return self._citation(event)
             case events.LogprobsAdded(logprobs=logprobs, choice=number):
                 return self._delta(number, {}, logprobs=logprobs)
+            case events.Unread(name):
+                self._losses.add(name)
+                return b""
             case _:  # ends of blocks have no word here; Failed is the caller's to write, and `close` ends the stream
                 return b""
 
@@ -116,6 +126,8 @@ class Encoder:
         choice = self._choice(event.choice)
         choice.kinds[event.index] = event
         if event.kind != "tool_call":
+            if event.kind == "server_tool":
+                self._losses.add(name_of_kind(event.name))
             return b""
         tool = choice.calls[event.index] = len(choice.calls)
         call = {"index": tool, "id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}
@@ -124,7 +136,17 @@ class Encoder:
     def _citation(self, event: events.CitationAdded) -> bytes:
         start, length = self._choice(event.choice).lengths.get(event.index, (0, 0))
         annotation = reasoning.annotation(event.citation, start, length)
-        return b"" if annotation is None else self._delta(event.choice, {"annotations": [annotation]})
+        if annotation is None:
+            self._losses.add("citations")
+            return b""
+        return self._delta(event.choice, {"annotations": [annotation]})
+
+    def _finish(self, event: events.Finished) -> bytes:
+        if event.reason in FINISHES_WITHOUT_A_WORD:
+            self._losses.add("finish_reason")
+        if event.stop_sequence:
+            self._losses.add("stop_sequence")
+        return self._delta(event.choice, {}, finish=ENCODED_FINISH[event.reason])
 
     def _choice(self, number: int) -> _Choice:
         choice = self._choices.get(number)

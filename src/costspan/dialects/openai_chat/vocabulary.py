@@ -10,6 +10,7 @@ import hashlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast, get_args
 
+from costspan.dialects.losses import NO_WORD_ANYWHERE
 from costspan.ir.reply import FinishReason
 from costspan.ir.request import Effort
 
@@ -60,6 +61,47 @@ REASONING_FORMATS: Final[Mapping[str, str]] = MappingProxyType(
         "openai-responses": "openai-responses-v1",
     }
 )
+
+# What the reader of an answer knows. Any other field that holds something is a loss for a client of another dialect.
+# The second set of each is not read and no loss: bookkeeping of the host, or what it says twice.
+ANSWER_FIELDS: Final = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "service_tier", "citations", "search_results"}
+) | frozenset(
+    {
+        "system_fingerprint",  # OpenAI: the version of the backend
+        "metadata",  # OpenAI: the request's own, repeated
+        "obfuscation",  # OpenAI: padding against guessing by length; Mistral's is `p`
+        "p",
+        "latency_checkpoint",  # OpenAI: timings
+        "x_groq",  # Groq: an id, and the usage, which is read
+        "provider",  # OpenRouter: whom it asked
+    }
+)
+CHOICE_FIELDS: Final = frozenset({"index", "message", "delta", "finish_reason", "logprobs"}) | frozenset(
+    {
+        "native_finish_reason",  # OpenRouter: the same in its provider's word
+        "seed",  # Together: the one it chose
+        "text",  # Together: the content once more
+    }
+)
+DELTA_FIELDS: Final = frozenset(
+    {
+        "role",
+        "content",
+        "refusal",
+        "annotations",
+        "tool_calls",
+        "function_call",
+        "reasoning",
+        "reasoning_content",
+        "reasoning_details",
+    }
+) | frozenset({"token_id"})  # Together: the token's number
+MESSAGE_FIELDS: Final = DELTA_FIELDS | {"images", "audio"}
+"""Pictures and sound are read of whole answers only."""
+
+FINISHES_WITHOUT_A_WORD: Final = NO_WORD_ANYWHERE | {FinishReason.PAUSE}
+"""Written as `stop`, which says less."""
 
 # Quirks of a host's `Profile` that this dialect knows.
 REASONING_OUTSIDE_COMPLETION: Final = "reasoning_outside_completion"
