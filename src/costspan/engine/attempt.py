@@ -139,8 +139,10 @@ class Attempts:
 
     @staticmethod
     def _patience(run: Run, left: float) -> float:
-        """Seconds to wait for the headers. Those of a whole answer come when it is finished: it may take its share
-        of the time that is left for all targets, and the last one all of it.
+        """Seconds to wait for the headers.
+
+        Those of a whole answer come when it is finished: it may take its share of the time that is left for all
+        targets, and the last one all of it.
         """
         first_token = min(run.timeouts.first_token, left)
         return first_token if run.call.peek.stream else max(left / run.call.targets_left, first_token)

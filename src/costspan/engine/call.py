@@ -52,6 +52,8 @@ class Call:
     failures: list[UpstreamError] = field(default_factory=list)
     tried: list[json.Object] = field(default_factory=list)
     """For error answers: target, status and error type of each attempt."""
+    targets_left: int = 1
+    """Targets of the plan that are still to be asked, the current one included."""
     begun: int = 0
     """Attempts started."""
     upstream_seconds: float = 0.0

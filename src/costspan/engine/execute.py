@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
 
+_ABOUT_THE_KEY = frozenset({Category.RATE_LIMIT, Category.AUTH})
 MIN_ATTEMPT_SECONDS = 0.05
 """With less time than this left before the deadline no attempt is begun."""
 
@@ -60,7 +61,9 @@ class Executor:
         """Return the first answer that has begun. Raises `Exhausted`, or `ClientError` when no target is eligible."""
         self._budget.deposit(self._attempts.now())
         refusal: ClientError | None = None
-        for step in call.matched.steps:
+        steps = self._in_order(call)
+        for position, step in enumerate(steps):
+            call.targets_left = len(steps) - position
             account = call.snapshot.accounts[step.provider]
             if call.snapshot.reject_unpriced and not call.snapshot.has_price(account, step.model, call.started_ns):
                 refusal = refusal or ClientError(
@@ -79,11 +82,17 @@ class Executor:
             raise refusal
         raise Exhausted(call.failures[-1] if call.failures else None)
 
+    def _in_order(self, call: Call) -> list[Step]:
+        """The plan's targets; those whose keys all stand back go last, never away."""
+        accounts = call.snapshot.accounts
+        return sorted(call.matched.steps, key=lambda step: not self._attempts.has_key(accounts[step.provider]))
+
     async def _try(self, call: Call, candidate: Candidate) -> Answer | None:
         """Ask one target, again where that may help. None: the next target is to be asked."""
         policy = candidate.step.policy
         tries = 0
         stale = 0
+        keys_left = len(candidate.account.keys) - 1
         while True:
             if call.deadline - self._attempts.now() < MIN_ATTEMPT_SECONDS:
                 self._expire(call)
@@ -94,17 +103,26 @@ class Executor:
                 if error.stale and stale < 1:
                     stale += 1  # the pool's fault, not the target's: once more on a fresh connection
                     continue
-                if tries < policy.retries and may_retry(error) and self._budget.withdraw(self._attempts.now()):
-                    await self._wait(call, delay(error, tries, self._pick()))
+                if error.category in _ABOUT_THE_KEY and keys_left and self._attempts.has_key(candidate.account):
+                    keys_left -= 1  # another key of the pool may do what this one may not
+                    continue
+                pause = self._pause(call, error, tries) if tries < policy.retries else None
+                if pause is not None:
+                    await asyncio.sleep(pause)
                     tries += 1
                     continue
                 if error.category.value not in policy.fallback_on:
                     raise Exhausted(error) from None
                 return None
 
-    async def _wait(self, call: Call, seconds: float) -> None:
-        if seconds > 0:
-            await asyncio.sleep(min(seconds, max(call.deadline - self._attempts.now(), 0)))
+    def _pause(self, call: Call, error: UpstreamError, tries: int) -> float | None:
+        """Seconds to wait before the same target is asked again; None when it should not, or there is no time."""
+        if not may_retry(error):
+            return None
+        seconds = delay(error, tries, self._pick())
+        if seconds + MIN_ATTEMPT_SECONDS > call.deadline - self._attempts.now():
+            return None
+        return seconds if self._budget.withdraw(self._attempts.now()) else None
 
     @staticmethod
     def _expire(call: Call) -> None:

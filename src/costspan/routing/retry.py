@@ -17,18 +17,18 @@ WINDOW = 10.0
 FIRST_DELAY = 0.1
 MAX_DELAY = 2.0
 LONGEST_RETRY_AFTER = 2.0
-"""A 429 is waited for on the same target only this long (seconds); beyond it the next target is the better answer."""
+"""A target that asks for patience is waited for only this long (seconds); beyond it the next one is better."""
 
 _RETRIED_STATUSES = frozenset({408, 500, 502, 503, 504, 529})
 
 
 def may_retry(error: UpstreamError) -> bool:
     """Whether the same target may be asked again: never after something that repeating cannot mend."""
-    if error.category is Category.CONNECT:
-        return True
+    if error.retry_after is not None and error.retry_after > LONGEST_RETRY_AFTER:
+        return False
     if error.category is Category.RATE_LIMIT:
-        return error.retry_after is not None and error.retry_after <= LONGEST_RETRY_AFTER
-    return error.status in _RETRIED_STATUSES
+        return error.retry_after is not None
+    return error.category is Category.CONNECT or error.status in _RETRIED_STATUSES
 
 
 def delay(error: UpstreamError, tries: int, pick: float) -> float:

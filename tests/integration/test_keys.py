@@ -1,0 +1,115 @@
+"""A pool of keys, patience with targets that ask for it, and targets that do not answer at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from fakes.gateway import running
+from fakes.upstream import Answer, Cut, FakeUpstream
+from fakes.upstream_answers import openai_reply
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fakes.upstream import Request
+
+BODY = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def pool(url: str, *, keys: str = "key-one, key-two", more: str = "") -> str:
+    return f"""
+providers:
+  p: {{kind: openai, base_url: "{url}/v1", api_keys: [{keys}]}}
+{more}
+defaults: {{retries: 1}}
+routes: {{chat: p/m}}
+"""
+
+
+async def ask(url: str, **more: Any) -> tuple[int, dict[str, str]]:
+    async with (
+        aiohttp.ClientSession() as client,
+        client.post(f"{url}/v1/chat/completions", json=BODY | more) as response,
+    ):
+        await response.read()
+        return response.status, {name.lower(): value for name, value in response.headers.items()}
+
+
+def only_the_second(status: int, **headers: str) -> Any:
+    def answer(request: Request) -> Answer:
+        if request.header("authorization") == "Bearer key-two":
+            return openai_reply()
+        return Answer(status=status, headers=[("content-type", "application/json"), *headers.items()])
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 429])
+async def test_another_key_of_the_pool_is_used_at_once(tmp_path: Path, status: int) -> None:
+    async with FakeUpstream(only_the_second(status)) as up, running(tmp_path, pool(up.url)) as gateway:
+        first = await ask(gateway.url)
+        second = await ask(gateway.url)
+        used = [request.header("authorization") for request in up.requests]
+        attempts = gateway.records("attempt")
+
+    assert (first[0], first[1]["x-costspan-attempts"]) == (200, "2")
+    assert (second[0], second[1]["x-costspan-attempts"]) == (200, "1")
+    assert used == ["Bearer key-one", "Bearer key-two", "Bearer key-two"]
+    assert [attempt["cost_status"] for attempt in attempts] == ["free", "exact", "exact"]
+
+
+async def test_a_key_that_may_be_used_soon_is_not_waited_for_while_another_is_free(tmp_path: Path) -> None:
+    async with (
+        FakeUpstream(only_the_second(429, **{"retry-after": "2"})) as up,
+        running(tmp_path, pool(up.url)) as gateway,
+    ):
+        status, headers = await ask(gateway.url)
+
+    assert (status, headers["x-costspan-attempts"]) == (200, "2")
+    assert float(headers["server-timing"].split("upstream;dur=")[1].split(",")[0]) < 1000
+
+
+async def test_a_target_whose_only_key_is_refused_is_asked_last_and_never_away(tmp_path: Path) -> None:
+    refusing = Answer(status=401)
+    async with FakeUpstream(lambda _: refusing) as bad, FakeUpstream(lambda _: openai_reply()) as good:
+        more = f'  q: {{kind: openai, base_url: "{good.url}/v1", api_key: key-q}}'
+        config = pool(bad.url, keys="key-one", more=more).replace(
+            "chat: p/m", "{chat: {targets: [p/m, q/m]}, alone: p/m}"
+        )
+        config = config.replace("routes: {{chat", "routes: {chat").replace("alone: p/m}}", "alone: p/m}")
+        async with running(tmp_path, config) as gateway:
+            assert (await ask(gateway.url))[1]["x-costspan-attempts"] == "2"
+            assert (await ask(gateway.url))[1]["x-costspan-attempts"] == "1"
+            assert (await ask(gateway.url, model="alone"))[0] == 502
+
+        assert len(bad.requests) == 2
+
+
+async def test_a_target_that_asks_for_much_patience_is_not_waited_for(tmp_path: Path) -> None:
+    busy = Answer(status=503, headers=[("retry-after", "3600")])
+    async with FakeUpstream(busy) as bad, FakeUpstream(openai_reply()) as good:
+        more = f'  q: {{kind: openai, base_url: "{good.url}/v1", api_key: key-q}}'
+        config = pool(bad.url, more=more).replace("chat: p/m", "chat: {targets: [p/m, q/m]}")
+        async with running(tmp_path, config) as gateway:
+            status, headers = await ask(gateway.url)
+
+    assert (status, headers["x-costspan-target"], headers["x-costspan-attempts"]) == (200, "q/m", "2")
+
+
+async def test_a_whole_answer_that_never_comes_leaves_time_for_the_next_target(tmp_path: Path) -> None:
+    async with FakeUpstream(Answer(before=[Cut.SILENCE])) as silent, FakeUpstream(openai_reply()) as good:
+        more = f'  q: {{kind: openai, base_url: "{good.url}/v1", api_key: key-q}}'
+        config = pool(silent.url, more=more).replace("chat: p/m", "chat: {targets: [p/m, q/m]}")
+        config = config.replace(
+            "{retries: 1}", "{retries: 0, timeouts: {total: 1s, first_token: 100ms, connect: 100ms}}"
+        )
+        async with running(tmp_path, config) as gateway:
+            status, headers = await ask(gateway.url)
+            failed, _ = gateway.records("attempt")
+
+    assert (status, headers["x-costspan-target"]) == (200, "q/m")
+    assert failed["error_type"] == "headers_timeout"
+    assert 400 < failed["duration_ms"] < 900  # half of the second that both have
