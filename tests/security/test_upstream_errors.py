@@ -135,6 +135,19 @@ async def test_a_strange_error_body_becomes_ours(tmp_path: Path, status: int, bo
             assert b"<html" not in reply.raw
 
 
+async def test_a_providers_code_reaches_the_client_and_is_no_label(tmp_path: Path) -> None:
+    """A provider could make up a new one each time: the error types of records and metrics are ours."""
+    async with FakeUpstream(failing(400, code="made_up_7f3a")) as up, running(tmp_path, config(up.url)) as gateway:
+        reply = await send(gateway.url, post(asked()))
+        metrics = await send(gateway.url, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        (exchange,) = gateway.records("exchange")
+
+    assert error_of(reply)["code"] == "made_up_7f3a"
+    assert exchange["error_type"] == "invalid_request"
+    assert b"invalid_request" in metrics.body
+    assert b"made_up_7f3a" not in metrics.body
+
+
 CERTIFICATES = {"self-signed": ("IP:127.0.0.1", "1"), "of another host": ("DNS:other.example", "1")}
 
 

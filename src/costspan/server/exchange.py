@@ -238,7 +238,7 @@ class _Exchange:
     async def _refuse(self, answer: ErrorAnswer, beat: Beat, last: UpstreamError | None = None) -> web.StreamResponse:
         """No answer: an error, as a status where the headers are still ours, else as an event."""
         early = await beat.response()
-        self._finish("failed", answer.status, answer.code)
+        self._finish("failed", answer.status, answer.code if last is None else last.kind)
         if early is not None:
             beat.stop()
             await self._break_off(early, answer)
