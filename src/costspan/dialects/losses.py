@@ -65,7 +65,7 @@ class Unread:
     def __init__(self) -> None:
         self._told: set[str] = set()
 
-    def tell(self, names: Iterable[str]) -> Iterator[events.Event]:
+    def tell(self, names: Iterable[str]) -> Iterator[events.Unread]:
         """An event for each of `names` that is new."""
         for name in names:
             if name not in self._told and len(self._told) <= MAX_ANSWER_LOSSES:

@@ -55,7 +55,7 @@ def _inside(holder: json.Object) -> Iterator[str]:
     """Of the lists that messages and deltas alike hold."""
     for part in _list(holder.get("content")):
         if (type_ := _type(part)) not in _SAID and type_ != _PICTURE:
-            yield f"content.{type_}"
+            yield f"content.{type_}" if type_ else "content"
     if any(_type(annotation) != "url_citation" for annotation in _list(holder.get("annotations"))):
         yield "annotations"
     if any(_type(detail) not in _REASONING for detail in _list(holder.get("reasoning_details"))):
