@@ -6,7 +6,7 @@ ARGS ?=
 INSTALL := $(if $(shell command -v uv 2>/dev/null),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 TESTS ?= tests
 
-.PHONY: check format lint types arch test fix demo lock golden docs bench soak clean
+.PHONY: check format lint types arch test fix demo lock docs soak clean
 .DEFAULT_GOAL := check
 
 .venv/.ready: requirements.lock requirements-dev.lock pyproject.toml
@@ -33,8 +33,13 @@ fix: .venv/.ready
 	$(BIN)/ruff check --fix .
 demo: .venv/.ready  ## the gateway with mock providers and a little traffic
 	$(BIN)/costspan demo $(ARGS)
+docs: .venv/.ready  ## write the generated pages
+	$(BIN)/python -m costspan.config.reference
+	$(BIN)/python tests/docs/generate.py
 lock: .venv/.ready  ## re-resolve and pin with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra bedrock --extra vertex --extra azure pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra bedrock --extra vertex --extra azure --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+soak: .venv/.ready  ## two minutes of mixed traffic; memory, descriptors and records must hold
+	$(BIN)/python benchmarks/soak.py $(ARGS)
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

@@ -96,6 +96,7 @@ def build(loaded: Loaded, *, generation: int, catalog: Catalog | None) -> Snapsh
     accounts = builder.accounts()
     table = builder.table(accounts)
     builder.warn_of_what_comes_later()
+    builder.warn_of_dead_ends(table)
     book = builder.book(catalog if loaded.config.prices.catalog != "none" else None)
     if builder.problems:
         raise ConfigError(tuple(builder.problems))
@@ -221,6 +222,15 @@ class _Builder:
             except ValueError as error:
                 self._problem(("prices", "table", index), str(error))
         return PriceBook(rows, catalog, self._loaded.digest[:12])
+
+    def warn_of_dead_ends(self, table: Table) -> None:
+        """Say of each route that has no target left that every request for it will fail."""
+        for name in table.routes:
+            matched = table.match(name, lambda: 0.0)
+            if matched is None or not matched.steps:
+                self.warnings.append(
+                    f"routes.{name}: no usable target is left; every request for it is answered with 503"
+                )
 
     def warn_of_what_comes_later(self) -> None:
         """Say of each setting that this version accepts and does not act on yet, that it does not."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -176,3 +179,35 @@ async def test_a_bad_configuration_does_not_start(tmp_path: Path, text: str, nam
         await gateway.said(lambda: any(named.encode() in line for line in gateway.lines))
 
     assert not any(b"Traceback" in line for line in gateway.lines)
+
+
+async def test_a_second_signal_does_not_wait_for_a_collector_that_does_not_answer(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        more = f'telemetry: {{otlp: {{endpoint: "http://127.0.0.1:{silent.getsockname()[1]}"}}}}'
+        async with FakeUpstream(lambda _: openai_reply()) as up, aiohttp.ClientSession() as client:
+            config = write_config(tmp_path, up.url, more=more)
+            async with GatewayProcess(["serve", "-c", str(config)], cwd=tmp_path) as gateway:
+                async with client.post(f"{gateway.url}/v1/chat/completions", json=BODY) as response:
+                    assert response.status == 200
+                gateway.send(signal.SIGTERM)
+                await gateway.says(b"shutting down")
+                gateway.send(signal.SIGTERM)
+                begun = time.monotonic()
+                assert await gateway.exit_code() == 0
+
+    assert time.monotonic() - begun < 3  # 5 s and more when the collector is waited for
+    assert len(records(tmp_path, "exchange")) == 1
+
+
+async def test_a_reload_does_not_stop_the_world(tmp_path: Path) -> None:
+    async with FakeUpstream(lambda _: openai_reply()) as up, aiohttp.ClientSession() as client:
+        config = write_config(tmp_path, up.url)
+        async with GatewayProcess(["serve", "-c", str(config)], cwd=tmp_path) as gateway:
+            fifo = tmp_path / "key"
+            os.mkfifo(fifo)  # a secret that takes its time to be read
+            fifo.chmod(0o600)
+            text = config.read_text().replace("api_key: test-key", f"api_key: 'file:{fifo}'")
+            config.write_text(text)
+            gateway.send(signal.SIGHUP)
+            async with client.post(f"{gateway.url}/v1/chat/completions", json=BODY) as response:
+                assert response.status == 200

@@ -71,7 +71,7 @@ def build(source: Source, *, listen: str | None, observers: Sequence[Observer] =
         _log.warning("%s", warning)
     ledger = _ledger(live.loaded)
     telemetry = _telemetry(live.loaded, lambda: gateway)
-    gateway = Gateway(live, ledger=ledger, telemetry=telemetry, observers=observers, listen=listen)
+    gateway = Gateway(live, ledger=ledger, telemetry=telemetry, observers=observers, address=listen)
     return gateway
 
 
@@ -220,8 +220,9 @@ class Signals:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            self._gateway.state.stopping = True
-            await self._gateway.stop(grace=0)
+            await self._gateway.stop(grace=0, flush=0.3)
+            logging.shutdown()
+            os._exit(0)  # a thread that still waits for a collector would hold us for seconds; the books are closed
         again.cancel()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import socket
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from costspan.engine.engine import Engine
 from costspan.engine.execute import Executor
 from costspan.engine.identity import Identities
 from costspan.engine.keys import KeyRing
+from costspan.server import listen
 from costspan.server.connections import Connections
 from costspan.server.protocol import Server
 from costspan.server.state import State, SystemClock
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from costspan.telemetry.pipeline import Telemetry
 
 BACKLOG = 1024
-SEND_BUFFER = 64 * 1024
-"""Else the kernel holds about 4 MB for each client that does not read (reliability notes, 5.5)."""
 END_RESERVE = 5.0
 """Of the shutdown grace, seconds kept to end what did not finish by itself and to flush."""
 
@@ -75,15 +73,15 @@ class Gateway:
         ledger: Writer | NullWriter,
         telemetry: Telemetry,
         observers: Sequence[Observer] = (),
-        listen: str | None = None,
+        address: str | None = None,
         reuse_port: bool = False,
     ) -> None:
-        """`listen` overrides the configured address. `observers` are told after ledger and telemetry."""
+        """`address` overrides the configured one. `observers` are told after ledger and telemetry."""
         require_c_parser()
         self.live = live
         self.ledger = ledger
         self._telemetry = telemetry
-        self._listen = listen or live.current.server.listen
+        self._listen = address or live.current.server.listen
         self._reuse_port = reuse_port
         self._connections = Connections()
         self._drains = Drains()
@@ -103,6 +101,8 @@ class Gateway:
         )
         self.wanted = self._listen
         """The address that is being opened, for the message when it cannot be."""
+        self._files: dict[str, int | None] = {}
+        """Inodes of Unix sockets, by address."""
         self._servers: list[tuple[Server, asyncio.Server]] = []
         self._flusher: asyncio.Task[None] | None = None
 
@@ -116,34 +116,44 @@ class Gateway:
         await self.stop(grace=1.0)
 
     async def start(self) -> None:
-        """Recover the ledger, then listen. Raises `OSError` when an address cannot be had."""
+        """Take the addresses, recover the ledger, serve. Raises `OSError` when an address cannot be had."""
+        admin = self.live.loaded.config.admin.listen
+        sockets = self._take([self._listen] if admin is None else [admin, self._listen])
         self.ledger.start()
         self._telemetry.start()
         self._flusher = asyncio.get_running_loop().create_task(self.ledger.run())  # ends with close, awaited in stop
         health = Health(self.state)
-        admin = self.live.loaded.config.admin.listen
         if admin is not None:
-            await self._serve(admin, health.handle)
-        await self._serve(self._listen, Surface(self.state, None if admin is not None else health))
+            await self._serve(sockets[0], health.handle)
+        await self._serve(sockets[-1], Surface(self.state, None if admin is not None else health))
         self.state.ready = True
 
-    async def _serve(self, address: str, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        self.wanted = address
+    def _take(self, addresses: Sequence[str]) -> list[socket.socket]:
+        taken: list[socket.socket] = []
+        try:
+            for self.wanted in addresses:
+                taken.append(listen.bind(self.wanted, reuse_port=self._reuse_port))
+        except OSError:
+            for sock in taken:
+                listen.release(sock)
+            raise
+        return taken
+
+    async def _serve(
+        self, sock: socket.socket, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    ) -> None:
         loop = asyncio.get_running_loop()
         server = Server(handler, self.state.identities.exchange_id)
-        if address.startswith("unix:"):
-            path = address.removeprefix("unix:")
-            listener = await loop.create_unix_server(server, path, backlog=BACKLOG)
-            os.chmod(path, 0o600)  # noqa: PTH101 - once, at the start
+        self._files[listen.name(sock)] = listen.inode(sock)
+        if sock.family == socket.AF_UNIX:
+            listener = await loop.create_unix_server(server, sock=sock, backlog=BACKLOG)
         else:
-            listener = await loop.create_server(
-                server, sock=_bind(address, reuse_port=self._reuse_port), backlog=BACKLOG
-            )
+            listener = await loop.create_server(server, sock=sock, backlog=BACKLOG)
         self._servers.append((server, listener))
 
     def addresses(self) -> list[str]:
         """What is listened on, the main listener last: `127.0.0.1:8080` (with the real port), `unix:...`."""
-        return [_name(listener) for _, listener in self._servers]
+        return [listen.name(listener.sockets[0]) for _, listener in self._servers]
 
     @property
     def url(self) -> str:
@@ -152,13 +162,16 @@ class Gateway:
 
     async def reload(self) -> bool:
         """Load the configuration again; see `Live.reload`. Pools of accounts that are gone are closed."""
-        reloaded = self.live.reload()
+        reloaded = await self.live.reload()
         if reloaded:
             await self._connections.retire(self.live.current.accounts.values())
         return reloaded
 
-    async def stop(self, grace: float) -> None:
-        """Drain: no new work, let streams end within the grace, end the rest with a typed error, flush everything."""
+    async def stop(self, grace: float, *, flush: float = END_RESERVE) -> None:
+        """Drain: no new work, let streams end within the grace, end the rest with a typed error, flush everything.
+
+        `flush` is how long a collector that does not answer may take, in seconds.
+        """
         self.state.stopping = True
         self.state.ready = False
         for _, listener in self._servers[1:]:  # the admin listener goes on answering probes while the rest drains
@@ -174,32 +187,9 @@ class Gateway:
             await server.shutdown(timeout=0.1)
         await self._drains.close(reserve)
         await self._connections.close()
-        await self.ledger.close()
-        if self._flusher is not None:
+        if self._flusher is not None:  # else nothing was begun
+            await self.ledger.close()
             await self._flusher
-        await asyncio.to_thread(self._telemetry.close, END_RESERVE)
-
-
-def _bind(address: str, *, reuse_port: bool) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind((host, int(port)))
-    except OSError:
-        sock.close()
-        raise
-    sock.setblocking(False)
-    return sock
-
-
-def _name(listener: asyncio.Server) -> str:
-    name = listener.sockets[0].getsockname()
-    if isinstance(name, str):
-        return f"unix:{name}"
-    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+        await asyncio.to_thread(self._telemetry.close, flush)
+        for address, file in self._files.items():
+            listen.forget(address, file)

@@ -6,6 +6,7 @@ nothing: the old snapshot serves on and every problem is logged with file and li
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -46,22 +47,35 @@ class Live:
         check(self.current)
         self.reload_success = True
 
-    def reload(self) -> bool:
-        """Swap in a new snapshot, or log every problem and keep the old one."""
+    def prepare(self) -> tuple[Loaded, Snapshot | None]:
+        """Load and build what the file says now, beside what is served. None: unchanged. Raises `ConfigError`.
+
+        Touches nothing that is served, so it may run on another thread: it reads files and waits for the catalog.
+        """
+        loaded = self._load()
+        if loaded.digest == self.loaded.digest:
+            return loaded, None
         try:
-            loaded = self._load()
-            if loaded.digest == self.loaded.digest:
-                self.reload_success = True
-                _log.debug("configuration unchanged, generation %d", self.current.generation)
-                return True
             snapshot = self._build(loaded, self.current.generation + 1)
-            self._check(snapshot)
+        except OSError as error:
+            raise refuse("", f"cannot be built: {error.strerror}") from None
+        self._check(snapshot)
+        return loaded, snapshot
+
+    async def reload(self) -> bool:
+        """Swap in a new snapshot, or log every problem and keep the old one. One reload at a time."""
+        try:
+            loaded, snapshot = await asyncio.to_thread(self.prepare)
         except ConfigError as error:
             self.reload_success = False
             _log.error("configuration not reloaded, generation %d serves on:\n%s", self.current.generation, error)
             return False
+        self.reload_success = True
+        if snapshot is None:
+            _log.debug("configuration unchanged, generation %d", self.current.generation)
+            return True
         self._note_restart(loaded)
-        self.loaded, self.current, self.reload_success = loaded, snapshot, True
+        self.loaded, self.current = loaded, snapshot
         for warning in snapshot.warnings:
             _log.warning("%s", warning)
         _log.info("configuration reloaded, generation %d, digest %s", snapshot.generation, snapshot.digest[:12])
