@@ -38,7 +38,7 @@ def test_the_written_file_holds_references_and_no_values() -> None:
 
     assert "hunter" not in text
     assert '  openai: {api_key: "${OPENAI_API_KEY}"}' in text.splitlines()
-    assert '# mistral: {api_key: "${MISTRAL_API_KEY}"}' in text.splitlines()
+    assert '  # mistral: {api_key: "${MISTRAL_API_KEY}"}' in text.splitlines()
 
 
 def test_an_environment_without_keys_is_a_configuration_without_providers() -> None:

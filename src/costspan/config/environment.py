@@ -71,7 +71,7 @@ def render_yaml(environ: Mapping[str, str], known: Sequence[KnownProvider]) -> s
     absent = [provider for provider in known if provider not in present]
     lines = [_HEAD.rstrip("\n"), "providers:" if present else "providers: {}"]
     lines += [_provider(provider) for provider in present]
-    lines += [f"#{_provider(provider)[1:]}" for provider in absent]
+    lines += [f"  # {_provider(provider).lstrip()}" for provider in absent]
     lines += ["", *_routes(present), _TAIL.rstrip("\n")]
     return "\n".join(lines) + "\n"
 

@@ -97,15 +97,21 @@ class Catalog:
         return None
 
 
+    def models(self, catalog_provider: str) -> tuple[str, ...]:
+        """The model names that the catalog has for a provider, in its order."""
+        provider = self._aliases.get(catalog_provider, catalog_provider)
+        return tuple(model.name for model in self._models.get(provider, ()))
+
+
 class _Model:
     """One model of the export, with the rows made of it so far."""
 
-    __slots__ = ("_name", "_prices", "_provider", "_rows", "_variants", "match")
+    __slots__ = ("_prices", "_provider", "_rows", "_variants", "match", "name")
 
     def __init__(self, provider: str, name: str, match: list[Any], prices: list[Any], variants: list[Any]) -> None:
         self.match = match
         self._provider = provider
-        self._name = name
+        self.name = name
         self._prices = prices  # [when, {price key: rate}]
         self._variants = variants  # [context, when, {price key: rate}]
         self._rows: dict[tuple[date | None, bool], Row] = {}
@@ -130,9 +136,9 @@ class _Model:
         known = {*_BUCKET_OF, *_UNIT_OF, *_HARMLESS_GAPS}
         return Row(
             provider=self._provider,
-            model=self._name,
+            model=self.name,
             rates=rates,
-            source=f"catalog:{self._provider}/{self._name}",
+            source=f"catalog:{self._provider}/{self.name}",
             from_=begin,
             to=end,
             tiers=tiers,

@@ -12,6 +12,7 @@ from costspan.wire.headers import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from costspan.routing.plan import Route
     from costspan.snapshot import ClientKey, Snapshot
     from costspan.wire import json
 
@@ -27,8 +28,10 @@ def names(snapshot: Snapshot, key: ClientKey | None) -> list[str]:
 
 
 def _all(snapshot: Snapshot) -> Iterator[str]:
-    for name in snapshot.table.routes:
-        if not any(c in name for c in "*?["):
+    for name, route in snapshot.table.routes.items():
+        if any(c in name for c in "*?["):
+            yield from _of_glob(route, snapshot)
+        else:
             yield name
     if snapshot.table.direct_targets:
         for provider, models in snapshot.models.items():
@@ -37,6 +40,15 @@ def _all(snapshot: Snapshot) -> Iterator[str]:
             for member in route.members:
                 if isinstance(member, Leaf) and "{model}" not in member.model:
                     yield f"{member.provider}/{member.model}"
+
+
+def _of_glob(route: Route, snapshot: Snapshot) -> Iterator[str]:
+    """What the catalog knows of the models that a glob route passes on by name."""
+    catalog = snapshot.book.catalog
+    for member in route.members:
+        if catalog is not None and isinstance(member, Leaf) and member.model == "{model}":
+            known = catalog.models(snapshot.accounts[member.provider].catalog or "")
+            yield from (name for name in known if fnmatchcase(name, route.name))
 
 
 def suggest(asked: str, snapshot: Snapshot, key: ClientKey | None) -> str:
