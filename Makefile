@@ -1,23 +1,18 @@
 # Every target is one visible command. A fresh machine needs Python >= 3.11, make and a package index.
 PYTHON ?= python3
 BIN := .venv/bin
-ARGS ?=
-# uv where it is on the PATH (seconds), else the standard library's pip (a minute).
-INSTALL := $(if $(shell command -v uv 2>/dev/null),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 TESTS ?= tests
-
-.PHONY: check format lint types arch test fix demo lock docs soak clean
-.DEFAULT_GOAL := check
-
+# uv where it is on the PATH (seconds), else the standard library's pip (a minute).
+INSTALL := $(if $(shell command -v uv 2>/dev/null),uv pip install -q --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
+LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra bedrock --extra vertex --extra azure pyproject.toml
+.PHONY: check format lint types arch test fix demo docs lock soak clean
+check: format lint types arch test  ## what CI runs
 .venv/.ready: requirements.lock requirements-dev.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "costspan needs Python 3.11 or newer")'
 	$(PYTHON) -m venv --clear .venv
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
-
-check: format lint types arch test  ## what CI runs
-
 format: .venv/.ready
 	$(BIN)/ruff format --check .
 lint: .venv/.ready
@@ -26,20 +21,17 @@ types: .venv/.ready
 	$(BIN)/mypy
 arch: .venv/.ready
 	$(BIN)/lint-imports
-test: .venv/.ready  ## the whole suite
+test: .venv/.ready  ## the whole suite; TESTS and ARGS narrow it
 	$(BIN)/python -m pytest -q -n 2 $(TESTS) $(ARGS)
 fix: .venv/.ready
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 demo: .venv/.ready  ## the gateway with mock providers and a little traffic
 	$(BIN)/costspan demo $(ARGS)
 docs: .venv/.ready  ## write the generated pages
-	$(BIN)/python -m costspan.config.reference
-	$(BIN)/python tests/docs/generate.py
-lock: .venv/.ready  ## re-resolve and pin with hashes
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra bedrock --extra vertex --extra azure pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra bedrock --extra vertex --extra azure --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
-soak: .venv/.ready  ## two minutes of mixed traffic; memory, descriptors and records must hold
+	$(BIN)/python -m costspan.config.reference && $(BIN)/python tests/docs/generate.py
+lock: .venv/.ready  ## resolve again and pin with hashes
+	$(LOCK) -o requirements.lock && $(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+soak: .venv/.ready  ## two minutes of mixed traffic: memory, descriptors and records must hold
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

@@ -15,7 +15,7 @@ from fakes.upstream_answers import anthropic_reply, openai_reply, openai_stream
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from security.conftest import Guarded
+    from fakes.site import Site
 
 BODY = json.dumps({"model": "chat", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]})
 STREAM = BODY.replace(b"{", b'{"stream":true,', 1)
@@ -163,7 +163,7 @@ async def test_a_model_name_beyond_ascii_makes_no_odd_header(tmp_path: Path) -> 
     assert reply.headers["x-costspan-target"] == "one/m?del-?"
 
 
-async def test_a_clients_key_in_a_wrong_place_goes_no_further(guarded: Guarded) -> None:
+async def test_a_clients_key_in_a_wrong_place_goes_no_further(guarded: Site) -> None:
     headers = "x-api-key: cs-client-key-0123456789abcdef\r\nX-Goog-Api-Key: cs-client-key-0123456789abcdef\r\n"
     reply = await send(guarded.url, post(BODY, headers=headers))
 

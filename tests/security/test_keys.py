@@ -15,7 +15,7 @@ from fakes.raw import connected, post, send
 from security.keys import CLIENT, EXPIRED, OTHER
 
 if TYPE_CHECKING:
-    from security.conftest import Guarded
+    from fakes.site import Site
 
 PATHS = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}
 STYLES = ["Authorization: Bearer {}", "authorization: bearer {}", "x-api-key: {}", "x-goog-api-key: {}"]
@@ -33,7 +33,7 @@ def lines(*headers: str) -> str:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("model", ["chat", "claude"])
 async def test_a_key_is_known_in_each_style_and_goes_no_further(
-    guarded: Guarded, style: str, path: str, model: str
+    guarded: Site, style: str, path: str, model: str
 ) -> None:
     reply = await send(guarded.url, post(asked(model), path=path, headers=lines(style.format(CLIENT))))
 
@@ -49,14 +49,14 @@ async def test_a_key_is_known_in_each_style_and_goes_no_further(
     assert [record["key"] for record in guarded.gateway.records("exchange")] == ["client"]
 
 
-async def test_a_key_may_come_in_the_query_and_goes_no_further(guarded: Guarded) -> None:
+async def test_a_key_may_come_in_the_query_and_goes_no_further(guarded: Site) -> None:
     reply = await send(guarded.url, post(asked(), path=f"/v1/chat/completions?key={CLIENT}"))
 
     assert reply.status == 200
     assert guarded.openai.requests[0].path == "/v1/chat/completions"
 
 
-async def test_the_same_key_twice_is_one(guarded: Guarded) -> None:
+async def test_the_same_key_twice_is_one(guarded: Site) -> None:
     headers = lines(f"Authorization: Bearer {CLIENT}", f"x-api-key: {CLIENT}")
 
     assert (await send(guarded.url, post(asked(), headers=headers))).status == 200
@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[str, str, int, str]] = {
 @pytest.mark.parametrize(("headers", "query", "status", "code"), REFUSED.values(), ids=REFUSED.keys())
 @pytest.mark.parametrize(("path", "dialect"), PATHS.items())
 async def test_a_key_that_is_not_good_is_refused_before_the_body_is_read(
-    guarded: Guarded, path: str, dialect: str, headers: str, query: str, status: int, code: str
+    guarded: Site, path: str, dialect: str, headers: str, query: str, status: int, code: str
 ) -> None:
     async with connected(guarded.url) as connection:
         head = post(path=path + query, headers=headers)
@@ -116,14 +116,14 @@ async def test_a_key_that_is_not_good_is_refused_before_the_body_is_read(
 
 
 @pytest.mark.parametrize("target", ["/v1/models", "/v1/models/chat", "/v1/models?key=canary"])
-async def test_the_list_of_models_needs_a_key(guarded: Guarded, target: str) -> None:
+async def test_the_list_of_models_needs_a_key(guarded: Site, target: str) -> None:
     reply = await send(guarded.url, f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
     assert reply.status == 401
     assert error_of(reply)
 
 
-async def test_a_key_sees_only_what_it_may_use(guarded: Guarded) -> None:
+async def test_a_key_sees_only_what_it_may_use(guarded: Site) -> None:
     def get(path: str) -> bytes:
         return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nx-api-key: {OTHER}\r\n\r\n".encode()
 
@@ -135,7 +135,7 @@ async def test_a_key_sees_only_what_it_may_use(guarded: Guarded) -> None:
 
 
 @pytest.mark.parametrize("headers", [[], ["x-costspan-route: chat"]], ids=["by model", "by header"])
-async def test_a_route_that_the_key_may_not_use_is_forbidden(guarded: Guarded, headers: list[str]) -> None:
+async def test_a_route_that_the_key_may_not_use_is_forbidden(guarded: Site, headers: list[str]) -> None:
     for path, dialect in PATHS.items():
         model = "claude" if headers else "chat"
         reply = await send(guarded.url, post(asked(model), path=path, headers=lines(f"x-api-key: {OTHER}", *headers)))
@@ -144,7 +144,7 @@ async def test_a_route_that_the_key_may_not_use_is_forbidden(guarded: Guarded, h
     assert guarded.upstream_connections == 0
 
 
-async def test_a_target_that_the_key_may_not_use_is_forbidden(guarded: Guarded) -> None:
+async def test_a_target_that_the_key_may_not_use_is_forbidden(guarded: Site) -> None:
     reply = await send(guarded.url, post(asked("one/gpt-fake"), headers=lines(f"x-api-key: {OTHER}")))
     allowed = await send(guarded.url, post(asked("two/any"), headers=lines(f"x-api-key: {OTHER}")))
 
@@ -152,7 +152,7 @@ async def test_a_target_that_the_key_may_not_use_is_forbidden(guarded: Guarded) 
     assert allowed.status == 200
 
 
-async def test_the_nearest_names_are_only_those_the_key_may_use(guarded: Guarded) -> None:
+async def test_the_nearest_names_are_only_those_the_key_may_use(guarded: Site) -> None:
     reply = await send(guarded.url, post(asked("chatt"), headers=lines(f"x-api-key: {OTHER}")))
 
     assert b"nearest" not in reply.body

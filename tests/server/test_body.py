@@ -17,7 +17,7 @@ from fakes.upstream import FakeUpstream
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from server.conftest import Site
+    from fakes.site import Site
 
 PATHS = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}
 CHAT = b'{"model":"chat","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}'

@@ -14,7 +14,7 @@ from fakes.raw import connected, post, send
 from fakes.upstream_answers import openai_reply
 
 if TYPE_CHECKING:
-    from server.conftest import Site
+    from fakes.site import Site
 
 HOST = b"Host: localhost\r\n"
 CHAT = b'{"model":"chat","messages":[{"role":"user","content":"hi"}]}'

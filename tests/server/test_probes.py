@@ -13,7 +13,7 @@ from fakes.raw import send
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from server.conftest import Site
+    from fakes.site import Site
 
 CONFIG = two_kinds("http://127.0.0.1:9", "http://127.0.0.1:9") + "admin: {listen: '127.0.0.1:0'}\n"
 

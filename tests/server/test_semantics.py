@@ -18,7 +18,7 @@ from fakes.upstream_answers import openai_stream
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from server.conftest import Site
+    from fakes.site import Site
 
 TALK = [{"role": "user", "content": "hi"}]
 BOTH = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}

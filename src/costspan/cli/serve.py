@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from costspan.snapshot import Snapshot
 
 _log = logging.getLogger("costspan")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _DAY = 86_400
 _FOREVER_DAYS = 36_500
 
@@ -39,7 +40,11 @@ def serve(source: Source, *, listen: str | None, watch: bool) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every key
     from costspan.telemetry.logs import ExchangeLog, configure  # noqa: PLC0415 - after the signal
 
-    configure()
+    level = os.environ.get("COSTSPAN_LOG_LEVEL", "INFO").upper()
+    if level not in _LEVELS:
+        print(f"COSTSPAN_LOG_LEVEL: expected one of {', '.join(_LEVELS)}", file=sys.stderr)  # noqa: T201 - no log yet
+        return 2
+    configure(level)
     try:
         gateway = build(source, listen=listen, observers=(ExchangeLog(),))
     except ConfigError as error:
