@@ -19,6 +19,7 @@ from costspan.server import body as bodies
 from costspan.server import errors, origin
 from costspan.server.beat import Beat
 from costspan.server.models import suggest
+from costspan.server.protocol import protocol_of
 from costspan.wire.headers import printable, to_client, to_upstream
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 CLIENT_LEFT = 499
 """nginx's status for a client that closed the connection."""
-WRITE_STALL_SECONDS = 60.0
 MAX_HEADER = 2048
 """Bytes of a header's value that is made of a client's words: names of models and of fields."""
 
@@ -148,6 +148,7 @@ class _Exchange:
     def __init__(self, state: State, request: web.BaseRequest, call: Call) -> None:
         self._state = state
         self._request = request
+        self._connection = protocol_of(request)
         self._call = call
         self._response: web.StreamResponse | None = None
         self._answer: Answer | None = None
@@ -186,20 +187,23 @@ class _Exchange:
         self._first_token = self._state.clock.monotonic()
         if isinstance(answer, Streamed):
             return await self._relay(answer, beat)
-        return self._whole(answer)
+        return await self._deliver(answer)
 
     @property
     def _id(self) -> str:
         return self._call.origin.exchange_id
 
-    def _whole(self, answer: Whole) -> web.Response:
+    async def _deliver(self, answer: Whole) -> web.Response:
         headers = self._headers(answer, answer.headers)
         attempts = self._call.attempts
         if all(attempt.cost_status in ("exact", "provider", "free") for attempt in attempts):
             headers["x-costspan-cost-usd"] = format(add(attempt.cost_usd for attempt in attempts) or 0, "f")
-        self._finish("ok", answer.status)
         headers["content-type"] = "application/json"
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
+        response = web.Response(status=answer.status, body=answer.body, headers=headers)
+        await response.prepare(self._request)
+        await response.write_eof()
+        self._finish("ok", answer.status)
+        return response
 
     async def _relay(self, answer: Streamed, beat: Beat) -> web.StreamResponse:
         response = await self._begin(beat, self._headers(answer, to_client(answer.response.headers)))
@@ -207,28 +211,18 @@ class _Exchange:
         try:
             while (data := await answer.next()) is not None:
                 beat.touch()
-                await self._write(response, data)
+                await response.write(data)
         except UpstreamError as error:
             beat.stop()
             await self._break_off(response, errors.from_upstream_error(error, self._id, tuple(self._call.tried)))
             self._finish("failed", answer.status, error.kind)
             return response
         beat.stop()
-        self._finish("ok", answer.status)
+        if not self._connection.writing_paused:  # the client has the last event, and may leave at once
+            self._finish("ok", answer.status)
         await response.write_eof()
+        self._finish("ok", answer.status)
         return response
-
-    async def _write(self, response: web.StreamResponse, data: bytes) -> None:
-        """Write, and give up on a client that does not read."""
-        transport = self._request.transport
-        if transport is None or transport.get_write_buffer_size() == 0:
-            await response.write(data)
-            return
-        try:
-            async with asyncio.timeout(WRITE_STALL_SECONDS):
-                await response.write(data)
-        except TimeoutError:
-            raise ConnectionResetError("the client does not read") from None
 
     async def _break_off(self, response: web.StreamResponse, answer: ErrorAnswer) -> None:
         """End a stream that has begun with a typed error event, without its normal terminator."""
@@ -295,8 +289,12 @@ class _Exchange:
     def _abandon(self) -> None:
         if self._answer is not None:
             self._state.engine.abandon(self._answer)
-        stopping = self._state.stopping
-        self._finish("cancelled", 503 if stopping else CLIENT_LEFT, "shutting_down" if stopping else "client_cancelled")
+        if self._connection.stalled:
+            self._finish("cancelled", CLIENT_LEFT, "client_stalled")
+        elif self._state.stopping:
+            self._finish("cancelled", 503, "shutting_down")
+        else:
+            self._finish("cancelled", CLIENT_LEFT, "client_cancelled")
 
     def _finish(self, outcome: Outcome, status: int, error_type: str | None = None) -> None:
         if self._call.finished:

@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from costspan.dialects import DIALECTS
 from costspan.dialects.types import ErrorAnswer
 from costspan.server import errors
+from costspan.server.stalls import StallGuard
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,6 +30,8 @@ HEADER_SECONDS = 10.0
 KEEPALIVE_SECONDS = 75.0
 LINGERING_SECONDS = 2.0
 """For which what still comes of a refused body is read, so that the client gets to see the answer."""
+WRITE_STALL_SECONDS = 60.0
+"""For which a client may leave unread what was written to it."""
 CORS = web.RequestKey("CORS", dict[str, str])
 """Where a request keeps the headers by which the browser lets an allowed page read the answer, streamed or not."""
 READ_BUFFER = 16 * 1024
@@ -56,18 +59,48 @@ _REASONS = (
 class Protocol(RequestHandler):
     """One client connection."""
 
-    __slots__ = ("_dialect", "_first", "_new_id")
+    __slots__ = ("_dialect", "_first", "_guard", "_new_id")
 
     def __init__(self, manager: Server, **arguments: Any) -> None:  # noqa: ANN401 - aiohttp's own arguments
         super().__init__(manager, **arguments)
         self._new_id = manager.new_id
         self._first: asyncio.TimerHandle | None = None
+        self._guard: StallGuard | None = None
         self._dialect = _DIALECT
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the connection was ended because the client did not read."""
+        return self._guard is not None and self._guard.stalled
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give a new connection only so long to send its first request."""
         super().connection_made(transport)
+        if self.transport is not None:
+            self._guard = StallGuard(self.transport, WRITE_STALL_SECONDS, self._written)
         self._first = self._loop.call_later(HEADER_SECONDS, self._too_slow)
+
+    def _written(self) -> int:
+        request = self._current_request
+        return 0 if request is None else request.writer.output_size
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that does not read as fast as we write."""
+        super().pause_writing()
+        if self._guard is not None:
+            self._guard.pause()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        if self._guard is not None:
+            self._guard.resume()
+        super().resume_writing()
+
+    async def _drain_helper(self) -> None:
+        """Wait until the client has read. aiohttp keeps the future of a wait that was cancelled for the next one."""
+        if self._drain_waiter is not None and self._drain_waiter.cancelled():
+            self._drain_waiter = None
+        await super()._drain_helper()
 
     def data_received(self, data: bytes) -> None:
         """Note which dialect an error is to be told in; end a body whose framing breaks before it is whole."""
@@ -86,10 +119,12 @@ class Protocol(RequestHandler):
             self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the timer."""
+        """Forget the timers."""
         if self._first is not None:
             self._first.cancel()
             self._first = None
+        if self._guard is not None:
+            self._guard.resume()
         super().connection_lost(exc)
 
     def handle_error(
@@ -138,6 +173,13 @@ def _explain(exc: BaseException | None) -> tuple[int, str, str]:
     if isinstance(exc, http_exceptions.InvalidURLError):
         return 400, "bad_request_line", "the request target is not valid"
     return 400, "bad_framing", "the request is not valid HTTP/1.1"
+
+
+def protocol_of(request: web.BaseRequest) -> Protocol:
+    """The connection of a request that our server got."""
+    protocol = request.protocol
+    assert isinstance(protocol, Protocol), "Server makes no other"  # noqa: S101 - see there
+    return protocol
 
 
 class Request(web.BaseRequest):
