@@ -25,6 +25,8 @@ CORPUS = Path(
     os.environ.get("COSTSPAN_CORPUS", str(Path(__file__).parents[2].parent / "shared" / "corpus" / "recorded.jsonl"))
 )
 NAMES = {"anthropic": "anthropic-messages", "openai-chat": "openai-chat"}
+LOSSES = {"response.prompt_filter_results"}
+"""What of a recorded stream has no place in the other dialect: Azure's verdicts. Hosts' bookkeeping is not among it."""
 OPTIONS = StreamOptions("cs_1", "m", 0, prompt_tokens=1)
 
 
@@ -75,6 +77,7 @@ def test_a_stream_says_the_same_in_another_dialect(source: str, target: str, dat
 
     after = fold(decode(target, b"".join(map(encoder.feed, found)) + encoder.close()))
 
+    assert set(encoder.losses) <= LOSSES
     assert said(after) == said(before)
     assert [choice.finish for choice in after.choices] == [choice.finish for choice in before.choices]
     if before.usage is not None:

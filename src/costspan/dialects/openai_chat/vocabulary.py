@@ -64,6 +64,8 @@ REASONING_FORMATS: Final[Mapping[str, str]] = MappingProxyType(
 
 # What the reader of an answer knows. Any other field that holds something is a loss for a client of another dialect.
 # The second set of each is not read and no loss: bookkeeping of the host, or what it says twice.
+# Towards this dialect, two things change and are no losses either: the order among text, reasoning and calls, which a
+# message keeps apart, and what a citation holds for its own provider only (Anthropic's `encrypted_index`).
 ANSWER_FIELDS: Final = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "service_tier", "citations", "search_results"}
 ) | frozenset(
