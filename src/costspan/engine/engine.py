@@ -41,6 +41,13 @@ class Engine:
         answer.response.close()
         run.end("cancelled")
 
+    @staticmethod
+    def fail(answer: Answer) -> None:
+        """A fault of ours ended `answer` before its time."""
+        if answer.run.attempt is None and isinstance(answer, Streamed):
+            answer.response.close()
+            answer.run.end("failed")
+
     def finish(
         self,
         call: Call,

@@ -88,6 +88,8 @@ class Matched:
     strategy: str
     policy: Policy
     steps: tuple[Step, ...]
+    passes_model: bool = False
+    """Whether a step's model is what was given as `asked`: neither in the configuration nor in the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +102,35 @@ class Table:
     default_route: str | None
     defaults: Policy
 
-    def match(self, model: str, pick: Callable[[], float]) -> Matched | None:
-        """Resolve `model`; None when nothing matches.
+    def match(self, name: str, pick: Callable[[], float], asked: str | None = None) -> Matched | None:
+        """Resolve `name`; None when nothing matches. `asked` is what `{model}` stands for where that is not `name`.
 
         In this order: exact route, the glob with the longest literal part, `provider/model`, the default route.
         `pick` gives random numbers in [0, 1) for weighted routes.
         """
-        route = self.routes.get(model) or self._glob(model)
+        route = self.routes.get(name) or self._glob(name)
         if route is None and self.direct_targets:
-            provider, slash, name = model.partition("/")
-            if slash and name and provider in self.providers:
-                step = Step(provider, name, MappingProxyType({}), self.defaults)
-                return Matched(model, "direct", self.defaults, (step,))
+            provider, slash, model = name.partition("/")
+            if slash and model and provider in self.providers:
+                step = Step(provider, model, MappingProxyType({}), self.defaults)
+                return Matched(name, "direct", self.defaults, (step,))
         if route is None and self.default_route is not None:
             route = self.routes[self.default_route]
         if route is None:
             return None
         steps: dict[str, Step] = {}
-        for step in self._steps(route, model, pick, depth=0):
+        for step in self._steps(route, name if asked is None else asked, pick, depth=0):
             steps.setdefault(step.label, step)  # a target that several routes list is tried once
-        return Matched(route.name, route.strategy, route.policy, tuple(steps.values())[:MAX_STEPS])
+        passes = asked is not None and asked != name and self._passes(route, depth=0)
+        return Matched(route.name, route.strategy, route.policy, tuple(steps.values())[:MAX_STEPS], passes)
+
+    def _passes(self, route: Route, depth: int) -> bool:
+        return depth <= MAX_STEPS and any(
+            "{model}" in member.model
+            if isinstance(member, Leaf)
+            else self._passes(self.routes[member.route], depth + 1)
+            for member in route.members
+        )
 
     def _glob(self, model: str) -> Route | None:
         found = [name for name in self.routes if _is_glob(name) and fnmatchcase(model, name)]

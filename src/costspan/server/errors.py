@@ -71,6 +71,11 @@ def shutting_down(exchange_id: str) -> ErrorAnswer:
     return ErrorAnswer(503, "shutting_down", "the gateway is shutting down", exchange_id)
 
 
+def internal(exchange_id: str) -> ErrorAnswer:
+    """The end of an exchange in which a fault of ours showed."""
+    return ErrorAnswer(500, "internal_error", "internal error", exchange_id)
+
+
 def retry_after(error: UpstreamError | None) -> dict[str, str]:
     """The header that tells a client when to come back, where the provider said so."""
     if error is None or error.retry_after is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from costspan.server import body as bodies
 from costspan.server import errors, origin
 from costspan.server.beat import Beat
 from costspan.server.models import suggest
-from costspan.server.protocol import protocol_of
+from costspan.server.protocol import protocol_of, traceback_only
 from costspan.wire.headers import printable, to_client, to_upstream
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from costspan.server.state import State
     from costspan.snapshot import ClientKey, Snapshot
     from costspan.wire import json
+
+_log = logging.getLogger(__name__)
 
 CLIENT_LEFT = 499
 """nginx's status for a client that closed the connection."""
@@ -87,7 +90,7 @@ class Exchanges:
 
     def _match(self, request: web.BaseRequest, snapshot: Snapshot, key: ClientKey | None, peek: Peek) -> Matched:
         asked = request.headers.get("x-costspan-route", peek.model)
-        matched = snapshot.table.match(asked, self._state.pick)
+        matched = snapshot.table.match(asked, self._state.pick, peek.model)
         if matched is None:
             raise ClientError(
                 f"no route or target has this model name{suggest(asked, snapshot, key)}",
@@ -95,7 +98,7 @@ class Exchanges:
                 code="model_not_found",
                 param="model",
             )
-        if key is not None and not may_use(key, asked):
+        if key is not None and not (may_use(key, asked) and (not matched.passes_model or may_use(key, peek.model))):
             raise ClientError("this API key may not use this model", status=403, code="route_not_allowed")
         return matched
 
@@ -162,13 +165,15 @@ class _Exchange:
         try:
             return await self._run(beat)
         except asyncio.CancelledError:
-            if self._state.stopping and self._request.transport is not None:
+            if self._state.stopping and self._request.transport is not None and self._can_be_told():
                 return await self._cut_off(beat)
             self._abandon()
             raise
         except ConnectionError:  # the client's connection broke while we wrote
             self._abandon()
             raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours, of whatever kind, has to be told and booked
+            return await self._fault(error, beat)
         except BaseException:
             self._abandon()
             raise
@@ -275,6 +280,25 @@ class _Exchange:
         self._response = response
         await response.prepare(self._request)
         return response
+
+    async def _fault(self, error: Exception, beat: Beat) -> web.StreamResponse:
+        """Something of ours is broken: end with an error, the books closed as failed. The log has kind and place."""
+        beat.stop()
+        _log.error("unhandled %s in %s", type(error).__name__, self._id, exc_info=traceback_only(error))
+        if self._answer is not None:
+            self._state.engine.fail(self._answer)
+        self._finish("failed", 500, "internal_error")
+        if not self._can_be_told():
+            raise ConnectionError("the answer has begun already") from None
+        answer = errors.internal(self._id)
+        if self._response is None:
+            return errors.response(answer, self._call.dialect, {"x-costspan-attempts": str(self._call.begun)})
+        await self._break_off(self._response, answer)
+        return self._response
+
+    def _can_be_told(self) -> bool:
+        """Whether an error can still be sent: a stream's event, or a status before anything else was sent."""
+        return self._response is not None or self._request.writer.output_size == 0
 
     async def _cut_off(self, beat: Beat) -> web.StreamResponse:
         """The time to shut down has come: end with an error, and the books closed."""

@@ -140,7 +140,7 @@ class Protocol(RequestHandler):
             raise ConnectionError("the answer has begun already")
         status, code, text = _explain(exc) if status < 500 else (500, "internal_error", "internal error")  # noqa: PLR2004
         if status >= 500:  # noqa: PLR2004 - our fault: the traceback holds code, not input
-            _log.error("unhandled %s", type(exc).__name__, exc_info=_traceback_only(exc))
+            _log.error("unhandled %s", type(exc).__name__, exc_info=traceback_only(exc))
         answer = ErrorAnswer(status, code, text, self._new_id())
         headers = {"allow": "GET, POST"} if status == 405 else {}  # noqa: PLR2004 - method not allowed
         return errors.response(answer, self._dialect, {**headers, "connection": "close"})
@@ -151,7 +151,7 @@ class Protocol(RequestHandler):
         _log.error("connection failed: %s", type(error).__name__ if isinstance(error, BaseException) else "error")
 
 
-def _traceback_only(exc: BaseException | None) -> Any:  # noqa: ANN401 - logging's exc_info
+def traceback_only(exc: BaseException | None) -> Any:  # noqa: ANN401 - logging's exc_info
     """The traceback without the message, which may hold anything."""
     return (RuntimeError, RuntimeError(type(exc).__name__), exc.__traceback__) if exc is not None else None
 
