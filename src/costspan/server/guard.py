@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 from costspan.errors import ClientError
+from costspan.wire.headers import FORWARDED_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +27,21 @@ if TYPE_CHECKING:
 MAX_KEY_BYTES = 512
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_PORT = 65535
+_MAX_ASKED = 100
+_PAGE_HEADERS = FORWARDED_REQUEST | {
+    "anthropic-dangerous-direct-browser-access",
+    "authorization",
+    "baggage",
+    "openai-organization",
+    "openai-project",
+    "traceparent",
+    "tracestate",
+    "x-api-key",
+    "x-goog-api-key",
+    "x-request-id",
+}
+"""What a page may send: what we read or pass on, and what the providers' SDKs set in a browser."""
+_PAGE_PATTERN = re.compile(r"x-(?:stainless|costspan)-[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def split_host(value: str) -> tuple[str, str]:
@@ -65,12 +82,30 @@ def check_origin(headers: Mapping[str, str], snapshot: Snapshot) -> dict[str, st
     return {}
 
 
+def allowed_headers(asked: str, snapshot: Snapshot) -> list[str]:
+    """Of the header names that a preflight asks for, those that a page may send, in lower case, each once."""
+    named = dict.fromkeys(name.strip().lower() for name in asked.split(",", _MAX_ASKED)[:_MAX_ASKED])
+    return [
+        name
+        for name in named
+        if name in _PAGE_HEADERS or name in snapshot.attribution.headers or _PAGE_PATTERN.fullmatch(name)
+    ]
+
+
+def unmapped(address: str) -> str:
+    """`address` as its client knows it: a socket for both families tells `::ffff:192.0.2.2` for `192.0.2.2`."""
+    if not address.startswith("::ffff:"):
+        return address
+    mapped = ipaddress.IPv6Address(address).ipv4_mapped
+    return address if mapped is None else str(mapped)
+
+
 def is_loopback(host: str) -> bool:
     """Whether a listen address is reachable from this machine only."""
     if host.startswith("unix:") or host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(unmapped(host.strip("[]"))).is_loopback
     except ValueError:
         return False
 

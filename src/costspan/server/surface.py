@@ -44,7 +44,7 @@ class Surface:
                 return self._probe(self._health, request, path)
             self._admit(request, path)
             if request.method == "OPTIONS":
-                return _preflight(allowed=CORS in request)
+                return self._preflight(request)
             return await self._route(request, path, dialect)
         except ClientError as error:
             answer = errors.from_client_error(error, self._state.identities.exchange_id())
@@ -85,6 +85,16 @@ class Surface:
             return self._models(request, unquote(path.removeprefix(_MODELS).removeprefix("/")))
         raise ClientError("there is nothing at this path", status=404, code="not_found")
 
+    def _preflight(self, request: web.BaseRequest) -> web.Response:
+        """What a page may send, for one that may."""
+        if CORS not in request:
+            return web.Response(status=204)
+        headers = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
+        asked = request.headers.get("Access-Control-Request-Headers", "")
+        if names := guard.allowed_headers(asked, self._state.live.current):
+            headers["access-control-allow-headers"] = ", ".join(names)
+        return web.Response(status=204, headers=headers)
+
     def _models(self, request: web.BaseRequest, name: str) -> web.Response:
         snapshot = self._state.live.current
         key = self._state.authenticate(request, snapshot)
@@ -99,16 +109,6 @@ class Surface:
         return web.Response(body=json.dumps(body), headers=_JSON)
 
 
-def _preflight(*, allowed: bool) -> web.Response:
-    """What a page may send, for one that may."""
-    headers = {
-        "access-control-allow-methods": "GET, POST",
-        "access-control-allow-headers": "authorization, content-type, x-api-key, anthropic-version, anthropic-beta",
-        "access-control-max-age": "600",
-    }
-    return web.Response(status=204, headers=headers if allowed else {})
-
-
 def _path(request: web.BaseRequest) -> str:
     """The raw target without its query, before yarl mends it."""
     return request._message.path.partition("?")[0]  # noqa: SLF001 - the only place that has it
@@ -117,7 +117,7 @@ def _path(request: web.BaseRequest) -> str:
 def _local_address(request: web.BaseRequest) -> str | None:
     """The address that the client connected to; None on a Unix socket."""
     local = request.transport.get_extra_info("sockname") if request.transport is not None else None
-    return local[0] if isinstance(local, tuple) else None
+    return guard.unmapped(local[0]) if isinstance(local, tuple) else None
 
 
 def _check_framing(request: web.BaseRequest, path: str) -> None:
