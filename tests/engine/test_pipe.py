@@ -8,7 +8,7 @@ import pytest
 
 from costspan.dialects import anthropic_messages, openai_chat
 from costspan.dialects.types import StreamOptions
-from costspan.engine.pipe import Passthrough, Translation
+from costspan.engine.pipe import SAMPLE_BYTES, Passthrough, Translation, blocks
 from costspan.errors import Malformed
 from costspan.wire import json
 
@@ -98,3 +98,46 @@ def test_what_comes_after_the_end_is_not_the_client_s(make: Callable[[], Passthr
 
     assert long.feed(stream(*EVENTS, EVENTS[1])) == whole.feed(stream(*EVENTS))
     assert long.feed(stream(EVENTS[1])) == b""
+
+
+def test_what_was_held_back_is_given_once() -> None:
+    pipe = passed()
+    pipe.feed(stream(*EVENTS).rstrip())
+
+    assert pipe.finish() == b"data: [DONE]"
+    assert pipe.finish() == b""
+
+
+SPLITS: dict[str, tuple[bytes, list[bytes]]] = {
+    "LF": (b"a\n\nb\n\n", [b"a\n\n", b"b\n\n"]),
+    "CRLF": (b"a\r\n\r\nb\r\n\r\n", [b"a\r\n\r\n", b"b\r\n\r\n"]),
+    "CR": (b"a\r\rb\r\r", [b"a\r\r", b"b\r\r"]),
+    "mixed": (b"a\n\nb\r\n\r\n", [b"a\n\n", b"b\r\n\r\n"]),
+    "rest": (b"a\n\nb", [b"a\n\n", b"b"]),
+    "rest, CRLF": (b"a\r\n\r\nb\r\n", [b"a\r\n\r\n", b"b\r\n"]),
+    "nothing": (b"", []),
+}
+
+
+@pytest.mark.parametrize(("region", "expected"), SPLITS.values(), ids=SPLITS.keys())
+def test_a_region_is_split_into_its_events(region: bytes, expected: list[bytes]) -> None:
+    assert blocks(region) == expected
+
+
+def test_an_event_larger_than_the_sample_counts_by_its_bytes() -> None:
+    pipe = passed()
+    event = stream(chunk({"content": "x" * 4 * SAMPLE_BYTES}))
+    for start in range(0, len(event), 16_384):
+        pipe.feed(event[start : start + 16_384])
+
+    assert (pipe.output_chars(), pipe.by_bytes) == (len(event), True)
+
+
+def test_small_events_count_by_their_characters() -> None:
+    pipe = passed()
+    event = stream(chunk({"content": "abc"}))
+    for _ in range(2 * SAMPLE_BYTES // len(event)):
+        pipe.feed(event)
+
+    assert pipe.output_chars() == 3 * (2 * SAMPLE_BYTES // len(event))
+    assert not pipe.by_bytes

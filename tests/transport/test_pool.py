@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from costspan.transport.response import PooledResponse
-    from fakes.upstream import Script, Step
+    from fakes.upstream import Request, Script, Step
 
 POST = Outgoing("POST", "/v1/x?y=1", [("X-A", "1"), ("x-b", "\xe9")], b'{"a":1}')
 GET = Outgoing("GET", "/v1/models", [], b"")
@@ -605,3 +605,84 @@ async def test_an_early_answer_does_not_stop_the_request() -> None:
         response.close()
 
         assert (first, rest, len(request.body)) == (b"a", b"b", 5_000_000)
+
+
+# Deadlines, and what the caller learns
+
+
+async def test_a_body_that_is_silent_at_the_deadline_is_given_up() -> None:
+    async with serving(Answer(body=[b"a", Cut.SILENCE], framing="chunked")) as (_, pool):
+        response = await ask(pool)
+        with pytest.raises(UpstreamError) as caught:
+            await response.read(100, 60, deadline=asyncio.get_running_loop().time() + 0.02)
+        response.close()
+
+    assert (caught.value.kind, caught.value.category) == ("deadline_exceeded", Category.TIMEOUT)
+
+
+async def test_after_the_deadline_nothing_is_read() -> None:
+    async with serving(Answer(body=b"a")) as (_, pool):
+        response = await ask(pool)
+        with pytest.raises(UpstreamError) as caught:
+            await response.read(100, 60, deadline=asyncio.get_running_loop().time() - 1)
+        response.close()
+
+    assert caught.value.kind == "deadline_exceeded"
+
+
+async def test_silence_before_the_deadline_is_silence() -> None:
+    async with serving(Answer(body=[b"a", Cut.SILENCE], framing="chunked")) as (_, pool):
+        response = await ask(pool)
+        with pytest.raises(UpstreamError) as caught:
+            await response.read(100, 0.02, deadline=asyncio.get_running_loop().time() + 60)
+        response.close()
+
+    assert caught.value.kind == "idle_timeout"
+
+
+async def test_the_caller_is_told_right_before_the_request_goes_out() -> None:
+    told: list[int] = []
+    async with serving(Answer(body=b"a")) as (upstream, pool):
+
+        def note() -> None:
+            told.append(len(upstream.requests))
+
+        response = await pool.request(POST, connect_timeout=5, headers_timeout=5, on_sending=note)
+        response.close()
+
+    assert told == [0]
+
+
+async def test_the_caller_is_told_nothing_when_there_is_no_connection() -> None:
+    told: list[bool] = []
+    async with serving(Answer()) as (upstream, pool):
+        upstream_port = upstream.port
+        await pool.close()
+    pool = Pool("http", "127.0.0.1", upstream_port)
+    with pytest.raises(UpstreamError):
+        await pool.request(POST, connect_timeout=5, headers_timeout=5, on_sending=lambda: told.append(True))
+
+    assert told == []
+
+
+async def test_a_stale_connection_takes_the_other_idle_ones_with_it() -> None:
+    gate = asyncio.Event()
+    seen: set[int] = set()
+
+    def script(request: Request) -> Answer:
+        if request.connection in seen:
+            return Answer(before=[Cut.FIN])
+        seen.add(request.connection)
+        return Answer(body=b"a", before=[gate])
+
+    async with serving(script) as (upstream, pool):
+        async with asyncio.TaskGroup() as together:
+            for _ in range(3):
+                together.create_task(fetch(pool))
+            await upstream.received(3)
+            gate.set()
+        assert pool.idle == 3
+        assert (await failure(pool)).stale
+        assert pool.idle == 0
+        assert await fetch(pool) == (200, b"a")
+        assert upstream.connections == 4

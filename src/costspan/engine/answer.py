@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from costspan.engine import costing
-from costspan.engine.failure import from_event, truncated
-from costspan.errors import Category, Malformed, UpstreamError
+from costspan.engine.failure import expired, from_event, truncated
+from costspan.errors import Malformed, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from costspan.engine.call import Clock
+    from costspan.engine.drain import Drains
     from costspan.engine.pipe import Pipe
     from costspan.engine.run import Run
     from costspan.wire.http import Response
-
-END_GRACE = 1.0
-"""Seconds to wait for the end of the body after the terminal event, so that the connection can be used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +29,38 @@ class Whole:
     body: bytes
 
 
+async def chunk_within(response: Response, idle: float, left: float) -> bytes:
+    """The next bytes of `response`, waited for up to `idle` seconds and the `left` ones of the exchange.
+
+    Raises as `Response.chunk`, and `deadline_exceeded` when it was the exchange that ran out of time.
+    """
+    if left <= 0:
+        raise expired()
+    try:
+        return await response.chunk(min(idle, left))
+    except UpstreamError as error:
+        if left < idle and error.kind == "idle_timeout":
+            raise expired() from None
+        raise
+
+
 class Streamed:
     """A stream past its commit point. Pull it with `next` until None; `close` it whatever happens."""
 
-    def __init__(self, run: Run, response: Response, pipe: Pipe, held: bytes, clock: Clock) -> None:
+    def __init__(self, run: Run, response: Response, pipe: Pipe, held: bytes, *, clock: Clock, drains: Drains) -> None:
         self.run = run
         self.status = response.status
         self.response = response
         self.pipe = pipe
+        self.complete = False
+        """Whether the client took the last bytes of a complete answer: whatever happens now, it went well."""
         self._held = held
+        self._drains = drains
         self._now = clock.monotonic
         self._idle = run.timeouts.idle
         self._deadline = run.call.deadline
         self._failure: UpstreamError | None = None
+        self._finished = False
         self._done = False
 
     async def next(self) -> bytes | None:
@@ -69,36 +86,39 @@ class Streamed:
         return None
 
     async def _pull(self) -> bytes:
-        if self.pipe.decoder.ended:
-            await self._await_end()
+        if self.ended:
+            self.complete = True
+            await self._end()
             return b""
-        if self._now() > self._deadline:
-            raise UpstreamError(
-                "the deadline of the exchange has passed", kind="deadline_exceeded", category=Category.TIMEOUT
-            )
-        data = await self.response.chunk(self._idle)
-        if not data:
-            out = self.pipe.finish()
-            self._complete()
-            return out
-        out = self.pipe.feed(data)
+        data = await chunk_within(self.response, self._idle, self._deadline - self._now())
+        out = self.pipe.feed(data) if data else self.pipe.finish()
+        self._finished = not data
         if self.pipe.failed is not None:
             self._failure = from_event(self.pipe.failed, self.run.account, self.status)
         return out
 
-    async def _await_end(self) -> None:
-        """The terminal event came. What follows is not the client's; a body that does not end is cut off."""
-        try:
-            while await self.response.chunk(END_GRACE):
-                pass
-        except UpstreamError:
-            pass  # complete by its dialect, however the connection ended
-        self._complete()
+    @property
+    def ended(self) -> bool:
+        """Whether the upstream's answer came to its end, and all of it was handed out."""
+        return (self._finished or self.pipe.decoder.ended) and self.pipe.failed is None and not self._held
 
-    def _complete(self) -> None:
+    def end(self, *, at_end: bool = False) -> None:
+        """The answer has ended: its books are closed, and its connection let go. `at_end`: so has the body."""
         self._done = True
-        self.response.close()
         self.run.end("ok")
+        if at_end:
+            self.response.close()
+        else:
+            self._drains.let_end(self.response)
+
+    async def _end(self) -> None:
+        at_end = False
+        try:
+            at_end = not await self.response.chunk(0.0)  # mostly the body's end came with the terminal event
+        except UpstreamError:
+            pass  # complete by its dialect, however the connection ends
+        finally:  # the client may leave meanwhile
+            self.end(at_end=at_end)
 
     def _fail(self, error: UpstreamError) -> UpstreamError:
         self._done = True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from costspan.dialects.types import StreamOptions
 from costspan.engine import costing
-from costspan.engine.answer import Streamed, Whole
+from costspan.engine.answer import Streamed, Whole, chunk_within
 from costspan.engine.failure import from_body, from_event, from_status, truncated
 from costspan.engine.pipe import Passthrough, Translation
 from costspan.engine.run import Run
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
+ERROR_BODY_SECONDS = 2.0
+"""For the body of a refusal: it only tells more about what the status says, and another target is waiting."""
 MAX_HELD_BYTES = 1024 * 1024
 """Lifecycle events held back before the first content; more than this is no lifecycle."""
 
@@ -129,6 +131,7 @@ class Attempts:
             outgoing,
             connect_timeout=min(timeouts.connect, left),
             headers_timeout=self._patience(run, left),
+            on_sending=run.sending,
         )
         response = await (asked if account.abort_stops_billing else self._outlive(run, asked))
         run.http_status = response.status
@@ -152,14 +155,18 @@ class Attempts:
         return self._keys.any_ready(account, self.now())
 
     async def _outlive(self, run: Run, asked: Coroutine[None, None, Response]) -> Response:
-        """Await the answer so that it goes on when the client leaves: closing would not stop the bill."""
+        """Await the answer so that it goes on when the client leaves: closing would not stop the bill.
+
+        What was not sent yet is not sent for a client that has left.
+        """
         task = asyncio.get_running_loop().create_task(asked)  # awaited here, or by the drain that adopts it
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            run.adopted = not task.done() and self._drains.adopt(run, task)
+            run.adopted = run.sent and self._drains.adopt(run, task)
             if not run.adopted:
                 task.cancel()
+                task.add_done_callback(_close)  # it may have its answer already
             raise
 
     @staticmethod
@@ -171,11 +178,11 @@ class Attempts:
             forwarded.append(("traceparent", f"00-{origin.trace_id}-{run.span_id}-{flags}"))
         return forwarded
 
-    @staticmethod
-    async def _refused(run: Run, response: Response) -> UpstreamError:
+    async def _refused(self, run: Run, response: Response) -> UpstreamError:
         """An error status, understood in the provider's dialect."""
         try:
-            body = await response.read(MAX_ERROR_BYTES, run.timeouts.idle)
+            deadline = min(self.now() + ERROR_BODY_SECONDS, run.call.deadline)
+            body = await response.read(MAX_ERROR_BYTES, run.timeouts.idle, deadline=deadline)
         except UpstreamError:
             body = b""
         finally:  # the client may leave meanwhile
@@ -183,7 +190,7 @@ class Attempts:
         return from_status(run.prepared.dialect, response.status, response.headers, body, run.account)
 
     async def _read_whole(self, run: Run, response: Response) -> Whole:
-        raw = await response.read(MAX_REPLY_BYTES, run.timeouts.idle)
+        raw = await response.read(MAX_REPLY_BYTES, run.timeouts.idle, deadline=run.call.deadline)
         response.close()
         dialect, profile = run.prepared.dialect, run.account.kind.profile
         try:
@@ -223,7 +230,7 @@ class Attempts:
         pipe = run.pipe = self._pipe(run)
         held = await self._first_content(run, response, pipe)
         run.content()
-        return Streamed(run, response, pipe, held, self._clock)
+        return Streamed(run, response, pipe, held, clock=self._clock, drains=self._drains)
 
     def _pipe(self, run: Run) -> Pipe:
         dialect, profile = run.prepared.dialect, run.account.kind.profile
@@ -247,8 +254,9 @@ class Attempts:
         held = b""
         try:
             while not pipe.committed and not pipe.decoder.ended:
-                left = min(end, run.call.deadline) - self.now()
-                data = await response.chunk(max(min(left, timeouts.idle), 0.001))
+                now = self.now()
+                idle = max(min(end - now, timeouts.idle), 0.001)
+                data = await chunk_within(response, idle, run.call.deadline - now)
                 held += pipe.feed(data) if data else pipe.finish()
                 if pipe.failed is not None:
                     raise from_event(pipe.failed, run.account, response.status)
@@ -263,3 +271,9 @@ class Attempts:
                 error.kind = "first_token_timeout"
             raise
         return held
+
+
+def _close(asked: asyncio.Task[Response]) -> None:
+    """Close the answer that nobody waits for any more, if one came."""
+    if not asked.cancelled() and asked.exception() is None:
+        asked.result().close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costspan.engine.pipe import blocks
 from costspan.errors import Malformed
 from costspan.wire import json, sse
 from costspan.wire.patch import fields, patch
@@ -26,15 +27,18 @@ def in_reply(body: bytes, cost: Decimal | None) -> bytes:
 
 
 def in_events(events: bytes, cost: Callable[[], Decimal | None]) -> bytes:
-    """Whole stream events, with the cost in each that has a `usage` object at its top."""
+    """Whole stream events, with the cost in each that has a `usage` object at its top.
+
+    Lines may end in any way; the last event may lack its blank line. What is not changed passes as it is.
+    """
     if b'"usage"' not in events:
         return events
     known = cost()
-    return b"".join(_event(raw + b"\n\n", known) for raw in events.split(b"\n\n")[:-1])
+    return b"".join(_event(raw, known) for raw in blocks(events))
 
 
 def _event(raw: bytes, cost: Decimal | None) -> bytes:
-    event = sse.parse(raw.replace(b"\r\n", b"\n")) if b'"usage"' in raw else None
+    event = sse.parse(raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")) if b'"usage"' in raw else None
     if event is None or not event.data.startswith(b"{"):
         return raw
     data = in_reply(event.data, cost)

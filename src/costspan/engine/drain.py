@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_SECONDS = 60.0
 MAX_AT_ONCE = 64
 MAX_BYTES = 64 * 1024 * 1024
+END_GRACE = 1.0
+"""Seconds in all to wait for the end of a body after its terminal event, so that the connection can be used again."""
 
 
 class Drains:
@@ -28,6 +30,7 @@ class Drains:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[None]] = set()
 
     def adopt(self, run: Run, response: Awaitable[Response] | Response) -> bool:
         """Take over an answer, or refuse when too many are being read already."""
@@ -40,9 +43,18 @@ class Drains:
         task.add_done_callback(self._tasks.discard)
         return True
 
+    def let_end(self, response: Response) -> None:
+        """Take over the rest of a body whose answer is complete: read to its end, or cut off."""
+        if len(self._endings) >= MAX_AT_ONCE:
+            response.close()
+            return
+        task = asyncio.get_running_loop().create_task(_end(response))  # kept in the set below and awaited by close
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
     async def close(self, seconds: float) -> None:
         """Wait for what is being read, at most so long; the rest ends with an estimate."""
-        tasks = set(self._tasks)
+        tasks = self._tasks | self._endings
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
             for task in late:
@@ -64,6 +76,18 @@ class Drains:
                 response.close()
             run.end("cancelled")
             run.call.settle()
+
+
+async def _end(response: Response) -> None:
+    """Read what follows the terminal event: it is not the client's."""
+    try:
+        async with asyncio.timeout(END_GRACE):
+            while await response.chunk(END_GRACE):
+                pass
+    except (CostspanError, TimeoutError):
+        pass  # complete by its dialect, however the connection ended
+    finally:
+        response.close()
 
 
 async def _learn(run: Run, response: Response) -> None:

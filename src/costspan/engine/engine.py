@@ -36,6 +36,9 @@ class Engine:
         run = answer.run
         if run.attempt is not None or not isinstance(answer, Streamed):
             return
+        if answer.ended:
+            answer.end()
+            return
         if not run.account.abort_stops_billing and self._drains.adopt(run, answer.response):
             return
         answer.response.close()

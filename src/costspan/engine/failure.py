@@ -112,6 +112,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
+def expired() -> UpstreamError:
+    """The exchange's deadline has passed."""
+    return UpstreamError("the deadline of the exchange has passed", kind="deadline_exceeded", category=Category.TIMEOUT)
+
+
 def truncated(status: int) -> UpstreamError:
     """The stream stopped before its terminal event, or cannot be read."""
     return UpstreamError(

@@ -30,6 +30,8 @@ class Passthrough:
     error of ours can always follow.
     """
 
+    by_bytes: bool
+    """Whether `output_chars` had to take bytes for characters."""
     losses: tuple[str, ...] = ()
     """What of the answer the client could not be shown: nothing, here."""
 
@@ -51,6 +53,8 @@ class Passthrough:
         self._sample: list[bytes] = []
         self._sampled = 0
         self._passed = 0
+        self._finished = False
+        self.by_bytes = False
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the upstream, give those for the client. Raises `Malformed` on an event over the limit."""
@@ -84,7 +88,7 @@ class Passthrough:
     def _look(self, region: bytes) -> bytes:
         """Parse the events of `region` and return the bytes of it that may pass."""
         kept: list[bytes] = []
-        for raw in _blocks(region):
+        for raw in blocks(region):
             if self.committed and not self._marked(raw):
                 kept.append(raw)
                 continue
@@ -115,15 +119,24 @@ class Passthrough:
             return []  # the stream belongs to the client: what we cannot read goes on as it is (F46)
 
     def finish(self) -> bytes:
-        """Give what was held back at the upstream's end. Raises `Malformed` when the terminal event is missing."""
+        """Give what was held back at the upstream's end. Raises `Malformed` when the terminal event is missing.
+
+        Once it has ended, a further call gives nothing.
+        """
+        if self._finished:
+            return b""
         held = b""
         if self._tail and not self.decoder.ended:  # some servers leave out the last blank line
             held = self._tail if self._look(self._tail + b"\n\n") else b""
         self.decoder.close()
+        self._finished, self._tail = True, b""
         return held
 
     def output_chars(self) -> int:
-        """Characters of output that passed, counted in a sample and scaled up."""
+        """Characters of output that passed, counted in a sample and scaled up.
+
+        Of an event that fills most of the sample, and so is cut off by it, each byte counts.
+        """
         decoder = self._new_decoder()
         parser = sse.Parser()
         chars = 0
@@ -132,11 +145,18 @@ class Passthrough:
                 chars += sum(_chars(one) for one in decoder.feed(event))
         except Malformed:
             pass
+        cut = len(parser.pending)
+        self.by_bytes = self._sampled >= SAMPLE_BYTES and cut > self._sampled // 2
+        if self.by_bytes:
+            chars += cut
         return chars * self._passed // self._sampled if self._sampled else 0
 
 
 class Translation:
     """Different dialects: upstream bytes to canonical events to client bytes."""
+
+    by_bytes = False
+    """Its output is counted in characters."""
 
     def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
         self.decoder = decoder
@@ -220,16 +240,18 @@ def _boundary(data: bytes) -> int:
     return end if end > 1 else 0
 
 
-def _blocks(region: bytes) -> list[bytes]:
-    """The events of `region`, each with its blank line."""
+def blocks(region: bytes) -> list[bytes]:
+    """The events of `region`, each with its blank line; last what follows the last of those, if anything does."""
     if b"\r" in region:
-        blocks: list[bytes] = []
+        found: list[bytes] = []
         rest = region
         while rest:
             cut = min(
                 (i + len(m) for m in (b"\n\n", b"\r\n\r\n", b"\r\r") if (i := rest.find(m)) >= 0), default=len(rest)
             )
-            blocks.append(rest[:cut])
+            found.append(rest[:cut])
             rest = rest[cut:]
-        return blocks
-    return [block + b"\n\n" for block in region.split(b"\n\n")[:-1]]
+        return found
+    *whole, last = region.split(b"\n\n")
+    found = [block + b"\n\n" for block in whole]
+    return [*found, last] if last else found

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from costspan.errors import UpstreamError
     from costspan.ledger.records import Outcome
     from costspan.pricing.rates import Price
+    from costspan.pricing.settle import Settlement
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
 
+KNOWN = frozenset({"exact", "provider", "free"})
+"""Statuses of a cost that is no guess."""
 EXPECTED_OUTPUT = 512
 """Output tokens that an attempt is expected to make when nothing is known of it."""
 
@@ -59,6 +62,8 @@ class Run:
         self.pipe: Pipe | None = None
         self.answer_losses: tuple[str, ...] = ()
         """Of a whole answer; a stream's are in `pipe`."""
+        self.sent = False
+        """Whether a byte of the request may have gone out."""
         self.adopted = False
         """Whether a drain reads on after the client left, and will write the final record."""
         self.attempt: Attempt | None = None
@@ -111,15 +116,13 @@ class Run:
         )
 
     def cost_so_far(self) -> Decimal | None:
-        """The exchange's cost as known now, this attempt's reported usage included; None when that is unpriced."""
-        if self.attempt is not None:
-            own = self.attempt.cost_usd
-        else:
+        """What the ledger will say the exchange cost, this attempt included; None when any part is not known yet."""
+        parts = [(attempt.cost_status, attempt.cost_usd) for attempt in self.call.attempts]
+        if self.attempt is None:
             self._learn()
-            priced = self._price is not None and self.usage is not None
-            own = cost(self.usage, self._price, service_tier=None, at=self._at).total if priced else None  # type: ignore[arg-type] # - priced says so
-        earlier = [attempt.cost_usd for attempt in self.call.attempts if attempt is not self.attempt]
-        return None if own is None else add([own, *earlier])
+            own = self._settle(None, self._price_found(), None, "")
+            parts.append((own.status, own.cost_usd))
+        return add(amount for _, amount in parts) if all(status in KNOWN for status, _ in parts) else None
 
     @property
     def elapsed(self) -> float:
@@ -130,6 +133,10 @@ class Run:
     def losses(self) -> tuple[str, ...]:
         """What the target could not be told and, as far as is known yet, what the client could not be shown."""
         return self.prepared.losses + (self.answer_losses if self.pipe is None else self.pipe.losses)
+
+    def sending(self) -> None:
+        """The first byte of the request is about to go out."""
+        self.sent = True
 
     def content(self) -> None:
         """The first content has come."""
@@ -149,18 +156,9 @@ class Run:
         self._learn()
         usage = self.usage
         whole = self._usage_is_whole()
-        price = self._price or (self._find_price(self.model_served) if self.model_served else None)
+        price = self._price_found()
         estimate, basis = (None, "") if whole else self._estimate(price)
-        settled = settle(
-            usage if whole else None,
-            price,
-            price_as=self.account.price_as,
-            reached=self._billable(error),
-            estimate=estimate,
-            estimate_basis=basis,
-            service_tier=self._tier_asked(),
-            at=self._at,
-        )
+        settled = self._settle(error, price, estimate, basis)
         flags = settled.flags
         if usage is not None:
             flags += ("usage_inconsistent",) * usage.inconsistent + ("usage_partial",) * (not whole)
@@ -188,6 +186,24 @@ class Run:
             cost_reported_usd=usage.reported_cost if usage else None,
         )
 
+    def _price_found(self) -> Price | None:
+        return self._price or (self._find_price(self.model_served) if self.model_served else None)
+
+    def _settle(
+        self, error: UpstreamError | None, price: Price | None, estimate: Decimal | None, basis: str
+    ) -> Settlement:
+        """What this attempt costs as far as is known now."""
+        return settle(
+            self.usage if self._usage_is_whole() else None,
+            price,
+            price_as=self.account.price_as,
+            reached=self._billable(error),
+            estimate=estimate,
+            estimate_basis=basis,
+            service_tier=self._tier_asked(),
+            at=self._at,
+        )
+
     def _tier_asked(self) -> str | None:
         tier = self.call.fields.get("service_tier")
         return tier if isinstance(tier, str) else None
@@ -202,9 +218,13 @@ class Run:
             self.finish_reasons = tuple(dict.fromkeys(self.pipe.finish_reasons))
 
     def _billable(self, error: UpstreamError | None) -> bool:
-        """Whether the upstream may have taken the request: an error status before any content is not billed."""
+        """Whether the upstream may have taken the request.
+
+        An error status before any content is not billed, nor is what went out on a connection that had died idle.
+        """
         refused = self.http_status is not None and self.http_status >= HTTPStatus.BAD_REQUEST and self.usage is None
-        return not refused and (error is None or error.reached)
+        taken = error is None or (error.reached and not error.stale)
+        return self.sent and taken and not refused
 
     def _usage_is_whole(self) -> bool:
         """Whether the report is the last word: of a stream that was cut, early reports are only a lower bound."""
@@ -215,13 +235,14 @@ class Run:
     def _estimate(self, price: Price | None) -> tuple[Decimal | None, str]:
         """What an attempt without a whole usage report may have cost: the prompt, and the output that was seen."""
         seen = estimate_output_tokens(self.pipe.output_chars()) if self.pipe is not None else 0
+        how = "seen, by bytes" if self.pipe is not None and self.pipe.by_bytes else "seen"
         if self.usage is None:
             tokens = {"input": self.prompt_tokens, "output": seen}
-            basis = f"prompt {self.prompt_tokens} tokens by length, output {seen} tokens seen"
+            basis = f"prompt {self.prompt_tokens} tokens by length, output {seen} tokens {how}"
         else:
             reported = self.usage.tokens
             tokens = {**reported, "output": max(reported.get("output", 0), seen - reported.get("reasoning", 0))}
-            basis = f"prompt as reported, output {tokens['output']} tokens seen"
+            basis = f"prompt as reported, output {tokens['output']} tokens {how}"
         if price is None:
             return None, basis
         return cost(Usage(tokens), price, service_tier=None, at=self._at).total, basis

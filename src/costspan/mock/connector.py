@@ -37,9 +37,13 @@ class MockResponse:
             raise UpstreamError("the answer fell silent", kind="idle_timeout", category=Category.TIMEOUT)
         return self._chunks.pop()
 
-    async def read(self, limit: int, idle_timeout: float) -> bytes:
+    async def read(self, limit: int, idle_timeout: float, *, deadline: float | None = None) -> bytes:
         """See the protocol."""
         body = b""
+        left = float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()
+        if self._pace * len(self._chunks) > left:
+            await asyncio.sleep(left)
+            raise UpstreamError("the answer did not end in time", kind="deadline_exceeded", category=Category.TIMEOUT)
         while data := await self.chunk(idle_timeout):
             body += data
             if len(body) > limit:
@@ -60,8 +64,17 @@ class MockConnector:
         self._pace = pace
         self._clock = clock
 
-    async def request(self, outgoing: Outgoing, *, connect_timeout: float, headers_timeout: float) -> MockResponse:  # noqa: ARG002 - there is nothing to connect to
+    async def request(
+        self,
+        outgoing: Outgoing,
+        *,
+        connect_timeout: float,  # noqa: ARG002 - there is nothing to connect to
+        headers_timeout: float,
+        on_sending: Callable[[], None] | None = None,
+    ) -> MockResponse:
         """See the protocol. Raises only `headers_timeout`, for a model that is named slow."""
+        if on_sending is not None:
+            on_sending()
         headers = {name.lower(): value for name, value in outgoing.headers}
         made = answer(Request(outgoing.method, outgoing.path, headers, outgoing.body), now=int(self._clock()))
         await asyncio.sleep(min(made.delay, headers_timeout))

@@ -47,13 +47,8 @@ class Exchanges:
         self._state = state
 
     async def handle(self, request: web.BaseRequest, dialect_name: str) -> web.StreamResponse:
-        """Answer one request in the client's dialect."""
-        dialect = DIALECTS[dialect_name]
-        exchange_id = self._state.identities.exchange_id()
-        try:
-            call = await self._let_in(request, dialect, exchange_id)
-        except ClientError as error:
-            return errors.response(errors.from_client_error(error, exchange_id), dialect, error.headers)
+        """Answer one request in the client's dialect. Raises `ClientError` when it is not let in."""
+        call = await self._let_in(request, DIALECTS[dialect_name], self._state.identities.exchange_id())
         return await _Exchange(self._state, request, call).run()
 
     async def _let_in(self, request: web.BaseRequest, dialect: Dialect, exchange_id: str) -> Call:
@@ -313,7 +308,9 @@ class _Exchange:
     def _abandon(self) -> None:
         if self._answer is not None:
             self._state.engine.abandon(self._answer)
-        if self._connection.stalled:
+        if isinstance(self._answer, Streamed) and self._answer.complete:
+            self._finish("ok", self._answer.status)  # the client had its answer and did not wait for our last byte
+        elif self._connection.stalled:
             self._finish("cancelled", CLIENT_LEFT, "client_stalled")
         elif self._state.stopping:
             self._finish("cancelled", 503, "shutting_down")

@@ -5,6 +5,7 @@
 | `invalid_request_head` | invalid_request | no | a header, method or path that must not be written |
 | `dns_error`, `connect_error`, `connect_timeout`, `upstream_tls` | connect | no | no connection came about |
 | `headers_timeout`, `idle_timeout` | timeout | yes | silence |
+| `deadline_exceeded` | timeout | yes | the body did not end in time |
 | `upstream_reset` | connect | yes | the connection ended before the answer's headers; `stale` on a reused one |
 | `upstream_reset` | server_error | yes | the connection ended inside the answer's body |
 | `upstream_protocol_error`, `upstream_too_large` | server_error | yes | not HTTP as we accept it, or too much of it |
@@ -52,6 +53,11 @@ def headers_timeout() -> UpstreamError:
 def idle_timeout() -> UpstreamError:
     """The answer's body fell silent."""
     return UpstreamError("the answer fell silent", kind="idle_timeout", category=Category.TIMEOUT)
+
+
+def deadline_exceeded() -> UpstreamError:
+    """The answer's body has not ended by the deadline."""
+    return UpstreamError("the answer did not end in time", kind="deadline_exceeded", category=Category.TIMEOUT)
 
 
 def reset_before_answer(*, stale: bool) -> UpstreamError:

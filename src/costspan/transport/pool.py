@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohappyeyeballs import start_connection
 
+from costspan.errors import UpstreamError
 from costspan.transport.connection import Connection
 from costspan.transport.errors import connect_failed
 from costspan.transport.head import encode_head, host_field
@@ -21,6 +22,7 @@ from costspan.transport.tls import default_context
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from costspan.wire.http import Outgoing
 
@@ -67,33 +69,52 @@ class Pool:
         """How many connections wait for a request."""
         return len(self._idle)
 
-    async def request(self, outgoing: Outgoing, *, connect_timeout: float, headers_timeout: float) -> PooledResponse:
-        """See the protocol. Also raises `invalid_request_head` (not reached)."""
+    async def request(
+        self,
+        outgoing: Outgoing,
+        *,
+        connect_timeout: float,
+        headers_timeout: float,
+        on_sending: Callable[[], None] | None = None,
+    ) -> PooledResponse:
+        """See the protocol. Also raises `invalid_request_head` (not reached).
+
+        When a connection turns out stale, so may be all that are idle: they are closed, and a repeat gets a new one.
+        """
         head = encode_head(outgoing, self._host_field)
         connection = await self._acquire(connect_timeout)
         try:
+            if on_sending is not None:
+                on_sending()
             connection.send(head, outgoing.body, has_body=outgoing.method != "HEAD")
             message = await connection.headers(headers_timeout)
             return PooledResponse(connection, message, self._release)
-        except BaseException:
+        except BaseException as error:
             connection.forget()
             connection.abort()
             self._free_slot()
+            if isinstance(error, UpstreamError) and error.stale:
+                self._flush()
             raise
 
     async def close(self) -> None:
         """See the protocol. A later request gets a connection of its own that is closed after it."""
         self._closed = True
-        idle, self._idle = self._idle, []
+        idle = self._flush()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WAIT):
+                for connection in idle:
+                    await connection.lost()
+
+    def _flush(self) -> list[Connection]:
+        """Close the idle connections; those that are being closed."""
+        idle, self._idle = [connection for connection, _ in self._idle], []
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
-        for connection, _ in idle:
+        for connection in idle:
             connection.abort()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_WAIT):
-                for connection, _ in idle:
-                    await connection.lost()
+        return idle
 
     async def _acquire(self, timeout: float) -> Connection:
         """An idle connection or a new one. Raises `UpstreamError`, not reached."""

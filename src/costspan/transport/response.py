@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from costspan.errors import UpstreamError
 from costspan.transport import errors
 from costspan.transport.decode import Decoder
 from costspan.transport.parser import read_headers
@@ -61,19 +63,31 @@ class PooledResponse:
             decoder.feed(raw)
         return data
 
-    async def read(self, limit: int, idle_timeout: float) -> bytes:
+    async def read(self, limit: int, idle_timeout: float, *, deadline: float | None = None) -> bytes:
         """See the protocol."""
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length) > limit:
             raise errors.too_large(limit)
         pieces = self._pieces
         total = sum(map(len, pieces))
-        while data := await self.chunk(idle_timeout):
+        while data := await self._chunk_by(deadline, idle_timeout):
             total += len(data)
             if total > limit:
                 raise errors.too_large(limit)
             pieces.append(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _chunk_by(self, deadline: float | None, idle_timeout: float) -> bytes:
+        """As `chunk`, at most until `deadline`."""
+        left = idle_timeout if deadline is None else deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise errors.deadline_exceeded()
+        try:
+            return await self.chunk(min(idle_timeout, left))
+        except UpstreamError as error:
+            if left < idle_timeout and error.kind == "idle_timeout":
+                raise errors.deadline_exceeded() from None
+            raise
 
     def close(self) -> None:
         """See the protocol. A second call does nothing."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,10 @@ class Response(Protocol):
         breaks, `upstream_protocol_error` when the framing does.
         """
 
-    async def read(self, limit: int, idle_timeout: float) -> bytes:
+    async def read(self, limit: int, idle_timeout: float, *, deadline: float | None = None) -> bytes:
         """The whole body. Raises as `chunk`, and `upstream_too_large` over `limit` bytes.
 
+        `deadline` is a time of the event loop's clock: `deadline_exceeded` when the body has not ended by then.
         A read that was cancelled may be made again: it goes on where the first one stopped.
         """
 
@@ -46,8 +47,15 @@ class Response(Protocol):
 class Connector(Protocol):
     """A pool of connections to one provider account."""
 
-    async def request(self, outgoing: Outgoing, *, connect_timeout: float, headers_timeout: float) -> Response:
-        """Send and wait for the answer's headers.
+    async def request(
+        self,
+        outgoing: Outgoing,
+        *,
+        connect_timeout: float,
+        headers_timeout: float,
+        on_sending: Callable[[], None] | None = None,
+    ) -> Response:
+        """Send and wait for the answer's headers. `on_sending` is called right before the first byte goes out.
 
         Raises `UpstreamError`: `connect_error`, `connect_timeout`, `dns_error`, `upstream_tls` (all not reached);
         `headers_timeout`, `upstream_reset`, `upstream_protocol_error` (reached). `stale` is set when a reused
