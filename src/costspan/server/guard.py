@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING
 
 from costspan.errors import ClientError
-from costspan.wire.headers import FORWARDED_REQUEST
+from costspan.wire.headers import FROM_PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,19 +28,6 @@ MAX_KEY_BYTES = 512
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_PORT = 65535
 _MAX_ASKED = 100
-_PAGE_HEADERS = FORWARDED_REQUEST | {
-    "anthropic-dangerous-direct-browser-access",
-    "authorization",
-    "baggage",
-    "openai-organization",
-    "openai-project",
-    "traceparent",
-    "tracestate",
-    "x-api-key",
-    "x-goog-api-key",
-    "x-request-id",
-}
-"""What a page may send: what we read or pass on, and what the providers' SDKs set in a browser."""
 _PAGE_PATTERN = re.compile(r"x-(?:stainless|costspan)-[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -88,7 +75,7 @@ def allowed_headers(asked: str, snapshot: Snapshot) -> list[str]:
     return [
         name
         for name in named
-        if name in _PAGE_HEADERS or name in snapshot.attribution.headers or _PAGE_PATTERN.fullmatch(name)
+        if name in FROM_PAGES or name in snapshot.attribution.headers or _PAGE_PATTERN.fullmatch(name)
     ]
 
 

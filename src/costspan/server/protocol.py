@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from costspan.dialects import DIALECTS
 from costspan.dialects.types import ErrorAnswer
 from costspan.server import errors
+from costspan.server.refusals import OTHER, Refusals
 from costspan.server.stalls import StallGuard
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ _REASONS = (
 class Protocol(RequestHandler):
     """One client connection."""
 
-    __slots__ = ("_dialect", "_first", "_guard", "_new_id")
+    __slots__ = ("_dialect", "_first", "_guard", "_new_id", "refusals")
 
     def __init__(self, manager: Server, **arguments: Any) -> None:  # noqa: ANN401 - aiohttp's own arguments
         super().__init__(manager, **arguments)
         self._new_id = manager.new_id
+        self.refusals = manager.refusals
         self._first: asyncio.TimerHandle | None = None
         self._guard: StallGuard | None = None
         self._dialect = _DIALECT
@@ -139,9 +141,12 @@ class Protocol(RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
         status, code, text = _explain(exc) if status < 500 else (500, "internal_error", "internal error")  # noqa: PLR2004
+        request_id = self._new_id()
         if status >= 500:  # noqa: PLR2004 - our fault: the traceback holds code, not input
-            _log.error("unhandled %s", type(exc).__name__, exc_info=traceback_only(exc))
-        answer = ErrorAnswer(status, code, text, self._new_id())
+            _log.error("unhandled %s in %s", type(exc).__name__, request_id, exc_info=traceback_only(exc))
+        else:
+            self.refusals.note(status, code, OTHER, OTHER, request_id)
+        answer = ErrorAnswer(status, code, text, request_id)
         headers = {"allow": "GET, POST"} if status == 405 else {}  # noqa: PLR2004 - method not allowed
         return errors.response(answer, self._dialect, {**headers, "connection": "close"})
 
@@ -199,6 +204,7 @@ class Server(web.Server):
     ) -> None:
         super().__init__(handler, handler_cancellation=True)
         self.new_id = new_id
+        self.refusals = Refusals()
 
     def _make_request(
         self,

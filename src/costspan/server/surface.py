@@ -8,17 +8,17 @@ from urllib.parse import unquote
 from aiohttp import HttpVersion11, web
 
 from costspan.dialects import DIALECTS
-from costspan.dialects.types import ErrorAnswer
 from costspan.errors import ClientError
 from costspan.server import errors, guard, models
 from costspan.server.exchange import Exchanges, may_use
-from costspan.server.protocol import CORS
+from costspan.server.protocol import CORS, protocol_of
+from costspan.server.refusals import OTHER
 from costspan.wire import json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from costspan.dialects.types import Dialect
+    from costspan.dialects.types import Dialect, ErrorAnswer
     from costspan.server.state import State
 
 _CHAT = {"/v1/chat/completions": "openai-chat", "/v1/messages": "anthropic-messages"}
@@ -48,7 +48,7 @@ class Surface:
             return await self._route(request, path, dialect)
         except ClientError as error:
             answer = errors.from_client_error(error, self._state.identities.exchange_id())
-            return errors.response(answer, dialect, error.headers)
+            return _refuse(request, answer, dialect, error.headers)
 
     def _admit(self, request: web.BaseRequest, path: str) -> None:
         """Refuse what may not pass at all, before anything of the body is read."""
@@ -109,6 +109,20 @@ class Surface:
         return web.Response(body=json.dumps(body), headers=_JSON)
 
 
+def _refuse(request: web.BaseRequest, answer: ErrorAnswer, dialect: Dialect, headers: dict[str, str]) -> web.Response:
+    """An error for a request that is no exchange, with its line in the log."""
+    template = _template(_path(request))
+    protocol_of(request).refusals.note(answer.status, answer.code, request.method, template, answer.exchange_id)
+    return errors.response(answer, dialect, headers)
+
+
+def _template(path: str) -> str:
+    """The path of ours that `path` means, `other` if none."""
+    if path in _CHAT or path == _MODELS or path in _HEALTH:
+        return path
+    return f"{_MODELS}/{{model}}" if path.startswith(f"{_MODELS}/") else OTHER
+
+
 def _path(request: web.BaseRequest) -> str:
     """The raw target without its query, before yarl mends it."""
     return request._message.path.partition("?")[0]  # noqa: SLF001 - the only place that has it
@@ -158,7 +172,10 @@ class Health:
         """Answer a probe or a scrape. Liveness never depends on upstreams; readiness ends with SIGTERM."""
         path = _path(request)
         if request.method not in {"GET", "HEAD"}:
-            return self._refuse(405, "method_not_allowed", "the method must be GET", {"allow": "GET, HEAD"})
+            error = ClientError(
+                "the method must be GET", status=405, code="method_not_allowed", headers={"allow": "GET, HEAD"}
+            )
+            return self._refuse(request, error)
         if path == "/healthz":
             return web.Response(text="ok\n")
         if path == "/readyz":
@@ -167,11 +184,11 @@ class Health:
         if path == "/metrics":
             body, content_type = self._state.metrics()
             return web.Response(body=body, headers={"content-type": content_type})
-        return self._refuse(404, "not_found", "there is nothing at this path", {})
+        return self._refuse(request, ClientError("there is nothing at this path", status=404, code="not_found"))
 
-    def _refuse(self, status: int, code: str, message: str, headers: dict[str, str]) -> web.Response:
-        answer = ErrorAnswer(status, code, message, self._state.identities.exchange_id())
-        return errors.response(answer, DIALECTS["openai-chat"], headers)
+    def _refuse(self, request: web.BaseRequest, error: ClientError) -> web.Response:
+        answer = errors.from_client_error(error, self._state.identities.exchange_id())
+        return _refuse(request, answer, DIALECTS["openai-chat"], error.headers)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """As the handler of a listener."""

@@ -21,6 +21,20 @@ FORWARDED_REQUEST = frozenset(
 )
 """What an upstream may see of a client's headers. Keys, cookies, `openai-organization` and the like never pass."""
 
+FROM_PAGES = FORWARDED_REQUEST | {
+    "anthropic-dangerous-direct-browser-access",
+    "authorization",
+    "baggage",
+    "openai-organization",
+    "openai-project",
+    "traceparent",
+    "tracestate",
+    "x-api-key",
+    "x-goog-api-key",
+    "x-request-id",
+}
+"""What a browser page may send: what we read or pass on, and what the providers' SDKs set in a browser."""
+
 FORWARDED_RESPONSE = frozenset(
     {
         "anthropic-organization-id",
