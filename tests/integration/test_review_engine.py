@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from costspan.engine import attempt as attempts
+from costspan.engine import drain
+from costspan.transport.pool import Pool
 from costspan.wire import json
 from fakes.gateway import PRICES, Running, running
 from fakes.raw import connected, post, send
@@ -171,7 +173,7 @@ async def test_the_total_timeout_ends_a_body_that_trickles(tmp_path: Path) -> No
     def steps() -> list[Step]:
         loop = asyncio.get_running_loop()
         found: list[Step] = []
-        for number in range(100):
+        for number in range(400):
             gate = asyncio.Event()
             loop.call_later(0.05 * number, gate.set)
             found += [gate, b" "]
@@ -181,7 +183,7 @@ async def test_the_total_timeout_ends_a_body_that_trickles(tmp_path: Path) -> No
         FakeUpstream(lambda _: Answer(body=steps(), framing="chunked")) as up,
         running(tmp_path, config(provider(up.url), timeouts=SHORT)) as gateway,
     ):
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(SECONDS):
             reply = await send(gateway.url, post(body()))
         (attempt,) = await records(gateway, "attempt")
 
@@ -307,7 +309,10 @@ async def test_a_client_that_leaves_after_the_terminal_event_had_a_complete_answ
     assert (exchange["outcome"], exchange["http_status"], exchange["error_type"]) == ("ok", 200, None)
 
 
-async def test_comments_after_the_terminal_event_keep_neither_the_client_nor_the_connection(tmp_path: Path) -> None:
+async def test_comments_after_the_terminal_event_keep_neither_the_client_nor_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "END_GRACE", 0.15)
     steps: Any = openai_stream().body
 
     def endless() -> list[Step]:
@@ -323,9 +328,9 @@ async def test_comments_after_the_terminal_event_keep_neither_the_client_nor_the
         FakeUpstream(lambda _: Answer(headers=SSE, body=endless(), framing="chunked")) as up,
         running(tmp_path, config(provider(up.url))) as gateway,
     ):
-        async with asyncio.timeout(0.9):
+        async with asyncio.timeout(SECONDS):
             reply = await send(gateway.url, post(body(stream=True)))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(SECONDS):
             await up.connections_open(0)
 
     assert reply.body.endswith(b"data: [DONE]\n\n")
@@ -340,10 +345,12 @@ async def test_the_connection_of_a_body_that_ends_after_its_terminal_event_is_us
     ):
         await send(gateway.url, post(body(stream=True)))
         gate.set()
-        async with asyncio.timeout(SECONDS):
-            await up.requests[0].answered.wait()
-            for _ in range(20):  # the end is on its way to the gateway
-                await asyncio.sleep(0.005)
+        (pool,) = gateway.gateway._connections._pools.values()
+        assert isinstance(pool, Pool)
+        for _ in range(1000):
+            if pool.idle:
+                break
+            await asyncio.sleep(0.005)
         await send(gateway.url, post(body(stream=True)))
 
         assert up.connections == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,31 @@ async def test_a_slow_pace_meets_the_timeout_between_chunks() -> None:
         await response.chunk(0.01)
 
     assert caught.value.kind == "idle_timeout"
+
+
+async def test_a_slow_pace_meets_the_deadline_of_the_whole_body() -> None:
+    response = await ask(pace=60)
+    with pytest.raises(UpstreamError) as caught:
+        await response.read(10_000, 70, deadline=asyncio.get_running_loop().time() + 0.01)
+
+    assert caught.value.kind == "deadline_exceeded"
+
+
+async def test_silence_before_the_deadline_is_silence() -> None:
+    response = await ask(pace=60)
+    with pytest.raises(UpstreamError) as caught:
+        await response.read(10_000, 0.01, deadline=asyncio.get_running_loop().time() + 70)
+
+    assert caught.value.kind == "idle_timeout"
+
+
+async def test_the_caller_is_told_that_the_request_goes_out() -> None:
+    told: list[bool] = []
+    await MockConnector().request(
+        outgoing(), connect_timeout=5, headers_timeout=5, on_sending=lambda: told.append(True)
+    )
+
+    assert told == [True]
 
 
 async def test_read_stops_at_its_limit() -> None:

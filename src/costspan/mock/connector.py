@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -40,17 +41,20 @@ class MockResponse:
     async def read(self, limit: int, idle_timeout: float, *, deadline: float | None = None) -> bytes:
         """See the protocol."""
         body = b""
-        left = float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()
-        if self._pace * len(self._chunks) > left:
-            await asyncio.sleep(left)
-            raise UpstreamError("the answer did not end in time", kind="deadline_exceeded", category=Category.TIMEOUT)
-        while data := await self.chunk(idle_timeout):
+        while data := await self._chunk_by(deadline, idle_timeout):
             body += data
             if len(body) > limit:
                 raise UpstreamError(
                     f"answer larger than {limit} bytes", kind="upstream_too_large", category=Category.SERVER_ERROR
                 )
         return body
+
+    async def _chunk_by(self, deadline: float | None, idle_timeout: float) -> bytes:
+        left = math.inf if deadline is None else max(deadline - asyncio.get_running_loop().time(), 0.0)
+        if self._chunks and min(self._pace, idle_timeout) > left:
+            await asyncio.sleep(left)
+            raise UpstreamError("the answer did not end in time", kind="deadline_exceeded", category=Category.TIMEOUT)
+        return await self.chunk(idle_timeout)
 
     def close(self) -> None:
         """See the protocol."""
