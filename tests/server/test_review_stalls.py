@@ -13,7 +13,7 @@ from costspan.server import protocol
 from costspan.server.protocol import Protocol, Server
 from fakes.gateway import Running, running
 from fakes.raw import post
-from fakes.upstream import Answer, FakeUpstream
+from fakes.upstream import Answer, FakeUpstream, Request
 from fakes.upstream_answers import openai_reply, openai_stream
 
 if TYPE_CHECKING:
@@ -56,14 +56,13 @@ async def narrow(url: str) -> AsyncIterator[socket.socket]:
         yield client
 
 
-async def rest(client: socket.socket) -> int:
-    """How many bytes come until the connection ends."""
-    count = 0
-    with contextlib.suppress(ConnectionResetError):
-        async with asyncio.timeout(SECONDS):
-            while data := await asyncio.get_running_loop().sock_recv(client, 1 << 16):
-                count += len(data)
-    return count
+async def rest(client: socket.socket, idle: float = SECONDS) -> bytes:
+    """What comes until the connection ends or is silent for `idle` seconds."""
+    seen = b""
+    with contextlib.suppress(ConnectionResetError, TimeoutError):
+        while data := await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1 << 16), idle):
+            seen += data
+    return seen
 
 
 async def exchange_of(gateway: Running) -> dict[str, Any]:
@@ -103,7 +102,44 @@ async def test_a_client_that_does_not_read_is_let_go(tmp_path: Path, stream: boo
         499,
         "client_stalled",
     )
-    assert received < sent  # what was still to be sent was thrown away, not kept until it is read
+    assert len(received) < sent  # what was still to be sent was thrown away, not kept until it is read
+
+
+@pytest.mark.usefixtures("short")
+async def test_wherever_in_a_stream_a_client_stops_to_read_its_record_tells(tmp_path: Path) -> None:
+    """Streams of many lengths: some stop in an event, some at the very end, some fit into the sockets."""
+    sizes = range(20_000, 400_000, 20_000)
+
+    def answer(request: Request) -> Answer:
+        return openai_stream(["y" * 20_000] * (int(request.header("idempotency-key") or "") // 20_000))
+
+    async def ask(gateway: Running, size: int, got: dict[str, bytes]) -> None:
+        headers = f"Idempotency-Key: {size}\r\nX-Request-Id: {size}\r\n"
+        async with narrow(gateway.url) as client:
+            await asyncio.get_running_loop().sock_sendall(client, post(body(stream=True), headers=headers))
+            while True:
+                if any(record["client_request_id"] == str(size) for record in gateway.records("exchange")):
+                    break
+                await asyncio.sleep(0.02)
+            got[str(size)] = await rest(client, idle=STALL)
+
+    got: dict[str, bytes] = {}
+    async with (
+        FakeUpstream(answer) as upstream,
+        running(tmp_path, config(upstream.url)) as gateway,
+        asyncio.timeout(SECONDS),
+    ):
+        async with asyncio.TaskGroup() as group:
+            for size in sizes:
+                group.create_task(ask(gateway, size, got))
+        records = gateway.records("exchange")
+
+    told = {record["client_request_id"]: record["error_type"] for record in records}
+    whole = {name for name, seen in got.items() if seen.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")}
+    assert {name for name, error in told.items() if error == "client_stalled"} == got.keys() - whole
+    assert {name for name, error in told.items() if error is None} == whole
+    assert whole
+    assert got.keys() - whole
 
 
 @pytest.mark.usefixtures("short")

@@ -308,10 +308,10 @@ class _Exchange:
     def _abandon(self) -> None:
         if self._answer is not None:
             self._state.engine.abandon(self._answer)
-        if isinstance(self._answer, Streamed) and self._answer.complete:
-            self._finish("ok", self._answer.status)  # the client had its answer and did not wait for our last byte
-        elif self._connection.stalled:
+        if self._connection.stalled:
             self._finish("cancelled", CLIENT_LEFT, "client_stalled")
+        elif isinstance(self._answer, Streamed) and self._answer.complete:
+            self._finish("ok", self._answer.status)  # the client had its answer and did not wait for our last byte
         elif self._state.stopping:
             self._finish("cancelled", 503, "shutting_down")
         else:
