@@ -96,7 +96,6 @@ class Catalog:
                         return candidate.row(at.date(), resold=owner != provider)
         return None
 
-
     def models(self, catalog_provider: str) -> tuple[str, ...]:
         """The model names that the catalog has for a provider, in its order."""
         provider = self._aliases.get(catalog_provider, catalog_provider)
