@@ -41,6 +41,7 @@ THINKING_WITH_INTERLEAVED_CALLS: list[events.Event] = [
     events.TextDelta(2, "Let me "),
     events.TextDelta(2, "see"),
     events.CitationAdded(2, Citation("https://e.org", "E", "quote", 0, 6)),
+    events.CitationAdded(2, Citation("https://f.org", "F", "again", 4, 6)),
     events.BlockFinished(2),
     events.BlockStarted(3, "tool_call", "a", "f"),
     events.ArgumentsDelta(3, "{"),
@@ -190,6 +191,8 @@ def test_the_sdks_helper_adds_the_stream_up_to_the_answer() -> None:
     calls = [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ()]
     assert calls == [("a", "f", "{}"), ("b", "g", "{}")]
     assert message.content == "Let me see"
+    urls = [note.url_citation.url for note in message.annotations or () if note.url_citation]
+    assert urls == ["https://e.org", "https://f.org"]
     assert final.usage is not None
     assert final.usage.completion_tokens == 5
 

@@ -21,9 +21,11 @@ _DONE: Final = b"data: [DONE]\n\n"
 class _Choice:
     """What has to be remembered of one choice."""
 
-    __slots__ = ("calls", "ids", "kinds", "lengths", "offset")
+    __slots__ = ("annotations", "calls", "ids", "kinds", "lengths", "offset")
 
     def __init__(self) -> None:
+        self.annotations = 0
+        """How many were written."""
         self.kinds: dict[int, events.BlockStarted] = {}
         self.calls: dict[int, int] = {}
         """Dense tool index by block index."""
@@ -134,11 +136,15 @@ class Encoder:
         return self._delta(event.choice, {"tool_calls": [call]})
 
     def _citation(self, event: events.CitationAdded) -> bytes:
-        start, length = self._choice(event.choice).lengths.get(event.index, (0, 0))
+        choice = self._choice(event.choice)
+        start, length = choice.lengths.get(event.index, (0, 0))
         annotation = reasoning.annotation(event.citation, start, length)
         if annotation is None:
             self._losses.add("citations")
             return b""
+        # Without an index the official SDK cannot add a second one up (openai 3.54.0, lib/streaming/_deltas.py).
+        annotation["index"] = choice.annotations
+        choice.annotations += 1
         return self._delta(event.choice, {"annotations": [annotation]})
 
     def _finish(self, event: events.Finished) -> bytes:
