@@ -39,6 +39,16 @@ CATEGORIES: dict[str, tuple[int, bytes, Category]] = {
         error_body("invalid_request_error", "Output blocked by content filtering policy"),
         Category.CONTENT_FILTER,
     ),
+    "no credit": (
+        400,
+        error_body("invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
+        Category.AUTH,
+    ),
+    "usage limit": (
+        400,
+        error_body("invalid_request_error", "You have reached your specified API usage limits. You will regain"),
+        Category.AUTH,
+    ),
     "gateway timeout": (504, error_body("timeout_error"), Category.TIMEOUT),
 }
 

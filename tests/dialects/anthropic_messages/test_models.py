@@ -13,8 +13,8 @@ OLDEST = Traits(adaptive=False)
 OLD = Traits(adaptive=False, temperature_with_top_p=False)
 BETWEEN = Traits(temperature_with_top_p=False)
 NEW = Traits(budgets=False, sampling=False, off="")
-NEWEST = Traits(budgets=False, sampling=False)
-ALWAYS = Traits(budgets=False, sampling=False, off=None)
+NEWEST = Traits(budgets=False, sampling=False, by_default=True)
+ALWAYS = Traits(budgets=False, sampling=False, off=None, by_default=True)
 
 MODELS = {
     "claude-3-7-sonnet-20250219": OLDEST,
@@ -63,7 +63,7 @@ ENCODED: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] 
         "claude-opus-5",
         {"reasoning": ReasoningOptions("minimal", exclude=True)},
         {
-            "max_tokens": 4096,
+            "max_tokens": 20_480,
             "thinking": {"type": "adaptive", "display": "omitted"},
             "output_config": {"effort": "low"},
         },
@@ -72,7 +72,7 @@ ENCODED: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] 
     "budget of a new model": (
         "claude-opus-4-7",
         {"reasoning": ReasoningOptions(budget_tokens=8000)},
-        {"max_tokens": 4096, "thinking": ADAPTIVE, "output_config": {"effort": "medium"}},
+        {"max_tokens": 20_480, "thinking": ADAPTIVE, "output_config": {"effort": "medium"}},
         (),
     ),
     "the model's choice, of an old one": (
@@ -96,19 +96,23 @@ ENCODED: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] 
     "no thinking where that cannot be": (
         "claude-fable-5",
         {"reasoning": ReasoningOptions("none")},
-        {"max_tokens": 4096},
+        {"max_tokens": 20_480},
         ("reasoning",),
     ),
     "sampling of a new model": (
         "claude-opus-5",
         {"sampling": Sampling(temperature=0.2, top_p=0.9, top_k=4)},
-        {"max_tokens": 4096},
+        {"max_tokens": 20_480},
         ("temperature", "top_p", "top_k"),
     ),
+    "nothing asked of one that thinks by default": ("claude-opus-5", {}, {"max_tokens": 20_480}, ()),
+    "nothing asked of one that does not": ("claude-opus-4-8", {}, {"max_tokens": 4096}, ()),
+    "no more than the client allows": ("claude-opus-5", {"max_output_tokens": 9}, {"max_tokens": 9}, ()),
+    "nothing, to fill the cache": ("claude-opus-5", {"max_output_tokens": 0}, {"max_tokens": 0}, ()),
     "sampling by default of a new model": (
         "claude-opus-5",
         {"sampling": Sampling(temperature=1, top_p=1)},
-        {"max_tokens": 4096},
+        {"max_tokens": 20_480},
         (),
     ),
     "temperature and top_p of one that takes either": (

@@ -26,7 +26,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "stream as text": ({"stream": "true"}, "invalid_type", "stream"),
     "stream as a number": ({"stream": 1}, "invalid_type", "stream"),
     "no max_tokens": ({"max_tokens": None}, "invalid_value", "max_tokens"),
-    "max_tokens zero": ({"max_tokens": 0}, "invalid_value", "max_tokens"),
     "max_tokens negative": ({"max_tokens": -1}, "invalid_value", "max_tokens"),
     "max_tokens fraction": ({"max_tokens": 1.5}, "invalid_value", "max_tokens"),
     "max_tokens 2^63": ({"max_tokens": 2**63}, "invalid_value", "max_tokens"),
@@ -64,6 +63,10 @@ def test_peek_says_what_routing_needs() -> None:
     assert (seen.model, seen.stream, seen.max_output_tokens) == ("claude", True, 10)
     assert (seen.media, seen.tools, seen.json_schema, seen.n) == (1, True, True, 1)
     assert 18 < seen.prompt_chars < 200
+
+
+def test_a_limit_of_zero_fills_the_cache_and_is_let_pass() -> None:
+    assert dialect.peek({**HI, "max_tokens": 0}).max_output_tokens == 0
 
 
 def test_null_stream_is_no_stream_and_plain_text_is_counted() -> None:

@@ -329,7 +329,7 @@ THINKING: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
     "dynamic": (
         {"reasoning": ReasoningOptions("high", dynamic=True, summary="auto")},
         {
-            "max_tokens": 4096,
+            "max_tokens": 20_480,
             "thinking": {"type": "adaptive", "display": "summarized"},
             "output_config": {"effort": "high"},
         },

@@ -30,6 +30,17 @@ USABLE: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
         {"input": 1, "output": 20, "reasoning": 30},
     ),
     "zero is a value": ({"input_tokens": 0, "output_tokens": 0}, {}),
+    "a compaction comes on top": (
+        {
+            "input_tokens": 23,
+            "output_tokens": 10,
+            "iterations": [
+                {"type": "compaction", "input_tokens": 180, "output_tokens": 35, "cache_read_input_tokens": 7},
+                {"type": "message", "input_tokens": 23, "output_tokens": 10},
+            ],
+        },
+        {"input": 203, "cache_read": 7, "output": 45},
+    ),
     "null is absence": (
         {"input_tokens": 4, "output_tokens": 2, "cache_read_input_tokens": None},
         {"input": 4, "output": 2},
@@ -55,6 +66,18 @@ INCONSISTENT: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     "more thinking than output": (
         {"input_tokens": 1, "output_tokens": 5, "output_tokens_details": {"thinking_tokens": 9}},
         {"input": 1, "reasoning": 5},
+    ),
+    "an iteration of another model": (
+        {"input_tokens": 1, "output_tokens": 5, "iterations": [{"type": "advisor_message", "input_tokens": 9}]},
+        {"input": 1, "output": 5},
+    ),
+    "iterations that are none": (
+        {"input_tokens": 1, "output_tokens": 5, "iterations": [3]},
+        {"input": 1, "output": 5},
+    ),
+    "a compaction with a bad count": (
+        {"input_tokens": 1, "output_tokens": 5, "iterations": [{"type": "compaction", "input_tokens": -9}]},
+        {"input": 1, "output": 5},
     ),
     "split and total differ": (
         {
@@ -114,6 +137,35 @@ def test_reports_are_cumulative_the_last_counts_field_by_field() -> None:
     assert usage is not None
     assert usage.tokens == {"input": 20, "output": 40}
     assert usage.service_tier == "standard"
+    assert not usage.inconsistent
+
+
+SPEEDS: dict[str, tuple[dict[str, Any], str]] = {
+    "fast": ({"service_tier": "standard", "speed": "fast"}, "fast"),
+    "fast without a tier": ({"speed": "fast"}, "fast"),
+    "standard": ({"service_tier": "priority", "speed": "standard"}, "priority"),
+    "of no kind": ({"service_tier": "batch", "speed": 2}, "batch"),
+}
+
+
+@pytest.mark.parametrize(("fields", "tier"), SPEEDS.values(), ids=SPEEDS.keys())
+def test_a_speed_that_is_not_the_standard_one_is_the_tier(fields: dict[str, Any], tier: str) -> None:
+    whole = read_usage({"usage": {"input_tokens": 1, "output_tokens": 1, **fields}})
+    streamed = read({"input_tokens": 1, "output_tokens": 1, **fields}, {"output_tokens": 2}).usage
+
+    assert whole is not None
+    assert streamed is not None
+    assert (whole.service_tier, streamed.service_tier) == (tier, tier)
+
+
+def test_the_compactions_of_the_last_report_count_once() -> None:
+    iterations = [{"type": "compaction", "input_tokens": 100, "output_tokens": 5}]
+    report = {"input_tokens": 20, "output_tokens": 4, "iterations": iterations}
+
+    usage = read(report, {**report, "output_tokens": 6}).usage
+
+    assert usage is not None
+    assert usage.tokens == {"input": 120, "output": 11}
     assert not usage.inconsistent
 
 

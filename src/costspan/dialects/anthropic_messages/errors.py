@@ -56,6 +56,7 @@ _CONTEXT_LENGTH = (
     "input is too long",
     "maximum context length",
 )
+_OUT_OF_MONEY = ("credit balance is too low", "reached your specified api usage limits")
 _CONTENT_FILTER = ("content filter", "content filtering", "content_filter")
 
 _TYPES: Mapping[int, str] = MappingProxyType(
@@ -104,6 +105,8 @@ def category_of(kind: str | None, message: str, status: int = 0) -> Category:
 
 
 def _by_text(message: str) -> Category:
+    if any(words in message for words in _OUT_OF_MONEY):  # no fault of the request: another key may serve it
+        return Category.AUTH
     if any(words in message for words in _CONTEXT_LENGTH):
         return Category.CONTEXT_LENGTH
     if any(words in message for words in _CONTENT_FILTER):

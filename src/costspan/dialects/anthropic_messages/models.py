@@ -30,6 +30,8 @@ class Traits:
     temperature_with_top_p: bool = True
     off: str | None = "disabled"
     """How not to think: this `thinking.type`, by saying nothing (empty), or not at all (None)."""
+    by_default: bool = False
+    """Whether it thinks unless told not to."""
 
 
 _ANY = Traits()
@@ -38,7 +40,7 @@ _ANY = Traits()
 def traits_of(model: str) -> Traits:
     """What `model` takes, also by names that clouds give it (`anthropic.claude-opus-4-7`, `claude-sonnet-4@2025`)."""
     if "claude-mythos-preview" in model:
-        return Traits(budgets=False, sampling=False, off=None)
+        return Traits(budgets=False, sampling=False, off=None, by_default=True)
     found = _NEWER.search(model) or _OLDER.search(model)
     if found is None:
         return _ANY
@@ -48,4 +50,4 @@ def traits_of(model: str) -> Traits:
     if version < (4, 7):
         return Traits(temperature_with_top_p=False)
     off = None if found["family"] in _ALWAYS_THINK else "disabled" if version >= (5, 0) else ""
-    return Traits(budgets=False, sampling=False, off=off)
+    return Traits(budgets=False, sampling=False, off=off, by_default=off != "")

@@ -74,9 +74,10 @@ def _messages(value: object) -> list[object]:
 
 
 def _max_tokens(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MAX_TOKENS:
+    """The limit. 0 asks for the cache to be filled, without an answer."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_TOKENS:
         return value
-    raise _refusal(f"max_tokens is required: an integer from 1 to {_MAX_TOKENS}", "invalid_value", "max_tokens")
+    raise _refusal(f"max_tokens is required: an integer from 0 to {_MAX_TOKENS}", "invalid_value", "max_tokens")
 
 
 def _check_temperature(value: object) -> None:

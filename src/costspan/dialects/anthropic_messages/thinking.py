@@ -25,14 +25,17 @@ _MIN_TOP_P = 0.95
 def add_limits(body: json.Object, request: Request, losses: Losses) -> None:
     """Set `max_tokens` and `thinking`, and take out the sampling that the model refuses.
 
-    What the client allowed is never exceeded: where it leaves no room to think, there is no thinking.
+    What the client allowed is never exceeded: where it leaves no room to think, there is no thinking. Where it set
+    no limit, the answer has its room beside the thinking, which counts towards `max_tokens`.
     """
     options, limit, traits = request.reasoning, request.max_output_tokens, traits_of(request.model)
-    body["max_tokens"] = limit or DEFAULT_MAX_TOKENS
+    body["max_tokens"] = DEFAULT_MAX_TOKENS if limit is None else limit
     if options is not None and options.effort == "none":
         _switch_off(body, traits, losses)
     elif options is not None and (options.effort or options.budget_tokens or options.dynamic):
         _think(body, options, limit, traits, losses)
+    if limit is None and body.get("thinking", {}).get("type", "adaptive" if traits.by_default else "") == "adaptive":
+        body["max_tokens"] = THINKING_MAX_TOKENS + DEFAULT_MAX_TOKENS
     _settle_sampling(body, traits, losses)
 
 

@@ -34,7 +34,9 @@ class UsageReader:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        self._compactions: list[dict[str, int]] = []
         self._tier: str | None = None
+        self._speed: str | None = None
         self._inconsistent = False
         self.usage: Usage | None = None
         """As known so far; None until a usable count was seen."""
@@ -43,24 +45,60 @@ class UsageReader:
         """Take in one `usage` object; anything else is no report."""
         if not isinstance(report, dict):
             return
-        for name, value in _fields(report):
-            if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT:
-                self._counts[name] = value
-            else:
-                self._inconsistent = True
+        self._counts.update(self._sound(report))
         if isinstance(tier := report.get("service_tier"), str):
             self._tier = tier
-        if self._counts:
+        if isinstance(speed := report.get("speed"), str):  # priced as a tier is: `fast` costs a multiple
+            self._speed = None if speed == "standard" else speed
+        if (iterations := report.get("iterations")) is not None:
+            self._iterate(iterations)
+        if self._counts or self._compactions:
             self.usage = self._total(self.usage)
 
+    def _iterate(self, iterations: object) -> None:
+        """Keep what the top level leaves out. Kinds whose place in it is not known make the report doubtful.
+
+        Source: `anthropic.types.beta.BetaUsage.iterations` 2.12.0, read 2026-11-23: a compaction is not in the top
+        level. An advisor or a fallback is another model, with prices of its own.
+        """
+        self._compactions = []
+        for entry in iterations if isinstance(iterations, list) else (None,):
+            if isinstance(entry, dict) and entry.get("type") == "compaction":
+                self._compactions.append(dict(self._sound(entry)))
+            elif not isinstance(entry, dict) or entry.get("type") != "message":
+                self._inconsistent = True
+
+    def _sound(self, report: json.Object) -> Iterator[tuple[str, int]]:
+        for name, value in _fields(report):
+            if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT:
+                yield name, value
+            else:
+                self._inconsistent = True
+
     def _total(self, before: Usage | None) -> Usage:
-        counts = self._counts
-        written, written_1h = self._cache_writes()
+        tokens = self._buckets(self._counts)
+        for compaction in self._compactions:
+            for bucket, count in self._buckets(compaction).items():
+                tokens[bucket] += count
+        searches = self._counts.get("web_search_requests", 0)
+        usage = Usage(
+            tokens={bucket: count for bucket, count in tokens.items() if count},
+            units={"web_search_calls": searches} if searches else {},
+            inconsistent=self._inconsistent,
+            service_tier=self._speed or self._tier,
+        )
+        if before and _is_lower(usage, before):
+            self._inconsistent = True
+            return Usage(usage.tokens, usage.units, inconsistent=True, service_tier=usage.service_tier)
+        return usage
+
+    def _buckets(self, counts: dict[str, int]) -> dict[str, int]:
+        written, written_1h = self._cache_writes(counts)
         output, thinking = counts.get("output_tokens", 0), counts.get("thinking_tokens", 0)
         if thinking > output:
             self._inconsistent = True
             thinking = output
-        tokens = {
+        return {
             "input": counts.get("input_tokens", 0),
             "cache_read": counts.get("cache_read_input_tokens", 0),
             "cache_write": written,
@@ -68,21 +106,9 @@ class UsageReader:
             "output": output - thinking,
             "reasoning": thinking,
         }
-        searches = counts.get("web_search_requests", 0)
-        usage = Usage(
-            tokens={bucket: count for bucket, count in tokens.items() if count},
-            units={"web_search_calls": searches} if searches else {},
-            inconsistent=self._inconsistent,
-            service_tier=self._tier,
-        )
-        if before and _is_lower(usage, before):
-            self._inconsistent = True
-            return Usage(usage.tokens, usage.units, inconsistent=True, service_tier=usage.service_tier)
-        return usage
 
-    def _cache_writes(self) -> tuple[int, int]:
+    def _cache_writes(self, counts: dict[str, int]) -> tuple[int, int]:
         """Tokens written for 5 minutes and for 1 hour. Without the split, all are of the cheaper kind, the default."""
-        counts = self._counts
         short, long = counts.get("ephemeral_5m_input_tokens"), counts.get("ephemeral_1h_input_tokens")
         total = counts.get("cache_creation_input_tokens")
         if short is None and long is None:
