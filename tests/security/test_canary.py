@@ -56,7 +56,7 @@ DEBUG = (
     """
 from costspan.telemetry import logs
 quiet = logs.configure
-logs.configure = lambda: quiet("DEBUG")
+logs.configure = lambda *_: quiet("DEBUG")
 from costspan.cli import main
 main()
 """,
