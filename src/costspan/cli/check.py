@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costspan import snapshot as snapshots
+from costspan.cli.exposure import check_exposure
 from costspan.cli.source import EX_CONFIG
 from costspan.errors import ConfigError
 from costspan.routing.plan import Leaf
@@ -27,6 +28,7 @@ def check(source: Source, *, as_json: bool) -> int:
     try:
         loaded = source.load()
         snapshot = snapshots.build(loaded, generation=0, catalog=CatalogReader().catalog(loaded.config))
+        exposure = check_exposure(snapshot, None)
     except ConfigError as error:
         if as_json:
             print(json.text({"valid": False, "problems": [str(problem) for problem in error.problems]}))  # noqa: T201 - the output
@@ -34,12 +36,13 @@ def check(source: Source, *, as_json: bool) -> int:
             print(error, file=sys.stderr)  # noqa: T201 - the output
             print(f"{source.name}: {len(error.problems)} problem(s)", file=sys.stderr)  # noqa: T201 - the output
         return EX_CONFIG
+    warnings = [*snapshot.warnings, *([exposure] if exposure else [])]
     rows = list(_targets(snapshot))
     unpriced = [row["target"] for row in rows if row["price"] is None]
     if as_json:
-        print(json.text({"valid": True, "targets": rows, "unpriced": unpriced, "warnings": snapshot.warnings}))  # noqa: T201 - the output
+        print(json.text({"valid": True, "targets": rows, "unpriced": unpriced, "warnings": warnings}))  # noqa: T201 - the output
     else:
-        _print(source, snapshot, rows, unpriced)
+        _print(source, snapshot, rows, warnings)
     return 1 if unpriced and snapshot.reject_unpriced else 0
 
 
@@ -61,43 +64,73 @@ def _targets(snapshot: Snapshot) -> Iterator[json.Object]:
                     discount=account.discount,
                     at=at,
                 )
+            rates = _rates(price)
             yield {
                 "route": route.name,
                 "strategy": route.strategy,
                 "target": f"{member.provider}/{member.model}",
-                "price": "by model" if "{model}" in member.model else _describe(price),
+                "price": "by model" if "{model}" in member.model else _describe(price, rates),
+                "usd_per_million": rates,
                 "source": price.source if price else None,
             }
 
 
-def _describe(price: Price | None) -> str | None:
+def _rates(price: Price | None) -> dict[str, str]:
+    """Return what a million tokens cost, the discount taken off."""
+    if price is None:
+        return {}
+    keep = Decimal(1) - price.discount
+    rates = price.rates.tokens
+    return {name: f"{(rates[name] * keep).normalize():f}" for name in ("input", "output") if name in rates}
+
+
+def _describe(price: Price | None, rates: dict[str, str]) -> str | None:
     if price is None:
         return None
-    keep = Decimal(1) - price.discount
-    parts = [
-        f"{name} {(price.rates.tokens[name] * keep).normalize():f}"
-        for name in ("input", "output")
-        if name in price.rates.tokens
-    ]
-    return ", ".join(parts) or "per unit"
+    return ", ".join(f"{name} {rate}" for name, rate in rates.items()) or "per unit"
 
 
-def _print(source: Source, snapshot: Snapshot, rows: list[json.Object], unpriced: list[str]) -> None:
+def _print(source: Source, snapshot: Snapshot, rows: list[json.Object], warnings: list[str]) -> None:
     from rich.console import Console  # noqa: PLC0415 - only for people
-    from rich.table import Table  # noqa: PLC0415
 
-    console = Console()
-    table = Table(title=f"{source.name}: valid", title_justify="left", box=None, header_style="bold")
-    for name in ("route", "strategy", "target", "USD per million", "price from"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        price = row["price"]
-        table.add_row(
-            row["route"], row["strategy"], row["target"], price or "[red]no price[/red]", row.get("source") or ""
-        )
-    console.print(table)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{source.name}: valid")
+    for number, line in enumerate(_lines(rows)):
+        console.print(line, style="bold" if number == 0 else "red" if rows[number - 1]["price"] is None else "")
+    console.print("prices: USD per million tokens", style="dim")
     console.print(f"providers: {', '.join(snapshot.accounts) or 'none'}; client keys: {len(snapshot.keys)}")
-    for warning in snapshot.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False)
-    if unpriced:
-        console.print(f"{len(unpriced)} target(s) without a price: their cost will be null, never 0", style="red")
+    for warning in warnings:
+        console.print(f"warning: {warning}", style="yellow")
+    if unpriced := sum(row["price"] is None for row in rows):
+        console.print(f"{unpriced} target(s) without a price: their cost will be null, never 0", style="red")
+
+
+def _lines(rows: list[json.Object]) -> Iterator[str]:
+    """Write the table: a line that is too long for the terminal is better than a model's name cut in two."""
+    table = [("route", "target", "input", "output", "price from")]
+    before = None
+    for row in rows:
+        table.append(("" if row["route"] == before else _heading(row), row["target"], *_cells(row)))
+        before = row["route"]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for *words, first, second, place in table:
+        left = [f"{word:<{width}}" for word, width in zip(words, widths, strict=False)]
+        yield "  ".join([*left, f"{first:>{widths[2]}}", f"{second:>{widths[3]}}", place]).rstrip()
+
+
+def _heading(row: json.Object) -> str:
+    """Name a route, and how it chooses where that is not the usual way."""
+    return str(row["route"]) if row["strategy"] == "fallback" else f"{row['route']} ({row['strategy']})"
+
+
+def _cells(row: json.Object) -> tuple[str, str, str]:
+    """Write what input and output cost, and where the price stands; the catalog's name of the model if another."""
+    if row["price"] is None:
+        return "no price", "", ""
+    rates = row.get("usd_per_million") or {}
+    kind, _, place = (row.get("source") or "").partition(":")
+    if kind == "catalog":
+        name = place.partition("/")[2]
+        place = kind if row["target"].endswith(f"/{name}") else f"{kind}: {name}"
+    first = rates.get("input", "-") if rates else row["price"]
+    return first, rates.get("output", "-") if rates else "", place or kind

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costspan import __version__
+from costspan.cli.exposure import check_exposure
 from costspan.cli.source import EX_CONFIG
 from costspan.errors import ConfigError
 from costspan.server.catalog import CatalogReader
@@ -81,22 +82,8 @@ def build(source: Source, *, listen: str | None, observers: Sequence[Observer] =
 
 
 def _check_exposure(snapshot: Snapshot, listen: str | None) -> None:
-    """Refuse to answer the network without keys, unless that was asked for in so many words."""
-    from costspan.server.guard import is_loopback  # noqa: PLC0415 - late, as in build
-    from costspan.server.live import refuse  # noqa: PLC0415
-
-    address = listen or snapshot.server.listen
-    host = address if address.startswith("unix:") else address.rpartition(":")[0]
-    if snapshot.keys or is_loopback(host):
-        return
-    if snapshot.server.auth == "none":
-        _log.warning("server.auth is none: anyone who can reach %s spends your money", address)
-        return
-    raise refuse(
-        "server.listen",
-        f"{address} can be reached from other machines and there are no client keys: "
-        "add keys (`costspan key new NAME`), listen on 127.0.0.1, or say server.auth: none",
-    )
+    if warning := check_exposure(snapshot, listen):
+        _log.warning("%s", warning)
 
 
 def _ledger(loaded: Loaded):  # type: ignore[no-untyped-def]  # noqa: ANN202 - Writer or NullWriter

@@ -1,0 +1,73 @@
+"""cli.check: what a person and a program are told of a configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from costspan.cli.check import check
+from costspan.cli.source import Source
+from costspan.wire import json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROVIDERS = "providers: {demo: {kind: mock}, other: {kind: mock}}\nprices:\n  catalog: none\n"
+TABLE = "  table:\n    - {provider: demo, model: '*', input: 1.50, output: 10}\n"
+LONG = "a-model-with-a-name-that-is-as-long-as-those-that-are-sold-2026-11-23"
+ROUTES = f"routes:\n  a: {{targets: [demo/{LONG}, other/x]}}\n  b: {{strategy: weighted, targets: [demo/y]}}\n"
+
+
+def run(folder: Path, text: str, *, as_json: bool = False) -> int:
+    path = folder / "gateway.yaml"
+    path.write_text(text)
+    return check(Source(path), as_json=as_json)
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "140"])
+def test_no_line_is_broken_or_padded(
+    columns: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+
+    assert run(tmp_path, PROVIDERS + TABLE + ROUTES) == 0
+
+    gap = " " * (len(LONG) - 2)
+    assert capsys.readouterr().out.splitlines()[1:5] == [
+        f"route         target{' ' * (len(LONG) - 1)}     input  output  price from",
+        f"a             demo/{LONG}       1.5      10  gateway.yaml:5",
+        f"              other/x{gap}  no price",
+        f"b (weighted)  demo/y{gap}        1.5      10  gateway.yaml:5",
+    ]
+
+
+def test_a_program_gets_the_rates_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path, PROVIDERS + TABLE + "routes: {a: demo/x}\n", as_json=True)
+
+    assert json.loads_object(capsys.readouterr().out)["targets"] == [
+        {
+            "route": "a",
+            "strategy": "fallback",
+            "target": "demo/x",
+            "price": "input 1.5, output 10",
+            "usd_per_million": {"input": "1.5", "output": "10"},
+            "source": "table:gateway.yaml:5",
+        }
+    ]
+
+
+def test_an_address_that_serve_would_refuse_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "server: {listen: '0.0.0.0:8080'}\n" + PROVIDERS) == 78
+
+    assert "there are no client keys" in capsys.readouterr().err
+
+
+def test_an_open_door_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "server: {listen: '0.0.0.0:8080', auth: none}\n" + PROVIDERS) == 0
+
+    assert "warning: server.auth is none: anyone who can reach 0.0.0.0:8080" in capsys.readouterr().out
+
+
+def test_a_file_that_rejects_what_has_no_price_is_told_of_its_targets(tmp_path: Path) -> None:
+    assert run(tmp_path, PROVIDERS + "  on_unpriced: reject\nroutes: {a: demo/x}\n") == 1
