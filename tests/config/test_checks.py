@@ -90,6 +90,28 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
             "gateway.yaml:2:93: attribution.metric_attributes[0]: 'zone' is not one of attribution.attributes",
         ],
     ),
+    "two attributes of one label": (
+        "attribution: {attributes: [cost-center, cost_center], metric_attributes: [cost-center, cost_center]}",
+        [
+            (
+                "gateway.yaml:2:88: attribution.metric_attributes[1]: becomes the metric label cost_center, "
+                "which 'cost-center' is already"
+            )
+        ],
+    ),
+    "labels that are taken": (
+        "attribution: {attributes: [le, gen_ai.token.type], metric_attributes: [le, gen_ai.token.type]}",
+        [
+            (
+                "gateway.yaml:2:72: attribution.metric_attributes[0]: le is a label of the gateway's own metrics; "
+                "choose another name"
+            ),
+            (
+                "gateway.yaml:2:76: attribution.metric_attributes[1]: gen_ai_token_type is a label of the gateway's own "
+                "metrics; choose another name"
+            ),
+        ],
+    ),
 }
 
 

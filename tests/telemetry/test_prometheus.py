@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from opentelemetry.exporter.prometheus._mapping import map_unit, sanitize_attribute, sanitize_full_name
@@ -61,6 +62,22 @@ def test_prometheus_reads_back_hostile_label_values() -> None:
 
     families = {family.name: family for family in text_string_to_metric_families(text.decode())}
     assert families["x"].samples[0].labels == {"l": value}
+
+
+def test_no_label_is_written_twice() -> None:
+    recorded = Metrics(GAUGES, ("team", "te-am", "te_am", "le", "gen_ai.token.type", "status"), lambda: 0)
+    for attempt in ATTEMPTS:
+        recorded.record_attempt(attempt)
+
+    text = render(recorded.collect(), {"a.b": "first", "a_b": "second"}).decode()
+
+    assert 'target_info{a_b="first"} 1' in text
+    for line in text.splitlines():
+        names = re.findall(r'[{,](\w+)="', line)
+        assert sorted(names) == sorted(set(names))
+    buckets = [s for f in text_string_to_metric_families(text) for s in f.samples if s.name.endswith("usage_bucket")]
+    assert {bucket.labels["le"] for bucket in buckets} > {"1.0", "+Inf"}
+    assert {bucket.labels["gen_ai_token_type"] for bucket in buckets} == {"input", "output"}
 
 
 def test_the_metrics_of_an_exchange() -> None:

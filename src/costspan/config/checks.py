@@ -12,11 +12,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from costspan.config.document import suggestion
+from costspan.config.labels import RESERVED, label_name
 from costspan.config.providers import is_loopback
 from costspan.config.yaml_loader import Path  # noqa: TC001 - a dataclass field's type stays inspectable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from costspan.config.routes import Route
     from costspan.config.schema import Config, Provider, Timeouts
@@ -162,3 +163,17 @@ def _attribution(config: Config) -> Iterator[Finding]:
         if name not in known:
             hint = suggestion(name, known)
             yield Finding(("attribution", *path), f"{name!r} is not one of attribution.attributes{hint}")
+    yield from _labels(config.attribution.metric_attributes)
+
+
+def _labels(attributes: Sequence[str]) -> Iterator[Finding]:
+    """Yield attributes that cannot become labels: one label twice costs the whole scrape."""
+    seen: dict[str, str] = {}
+    for index, name in enumerate(attributes):
+        label = label_name(name)
+        at = ("attribution", "metric_attributes", index)
+        if label in RESERVED:
+            yield Finding(at, f"{label} is a label of the gateway's own metrics; choose another name")
+        elif label in seen:
+            yield Finding(at, f"becomes the metric label {label}, which {seen[label]!r} is already")
+        seen.setdefault(label, name)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from costspan.config.labels import RESERVED, label_name
 from costspan.telemetry import semconv as s
 from costspan.telemetry.attributes import clean, failed, input_tokens, output_tokens
 
@@ -138,7 +139,7 @@ class Metrics:
         self._lock = threading.Lock()
         self._seen: dict[str, set[str]] = {}
         called = (s.OPERATION_NAME, s.PROVIDER_NAME, s.REQUEST_MODEL)
-        self._attributes = tuple(name for name in metric_attributes if name not in _RESERVED)
+        self._attributes = _labels(metric_attributes)
         self._tokens = _histogram(
             s.CLIENT_TOKEN_USAGE, "{token}", "Tokens used, by type.",
             (*called, s.TOKEN_TYPE, *self._attributes), s.TOKEN_BUCKETS,
@@ -241,8 +242,12 @@ class Metrics:
         return value
 
 
-_RESERVED = frozenset({"provider", "model", "route", "status"})
-"""Labels of ours; an attribution attribute of the same name is on the spans only."""
+def _labels(attributes: Sequence[str]) -> tuple[str, ...]:
+    """Return those that can be labels: of equal names the first, none of ours. The others are on the spans only."""
+    first: dict[str, str] = {}
+    for name in attributes:
+        first.setdefault(label_name(name), name)
+    return tuple(name for label, name in first.items() if label not in RESERVED)
 
 
 def _error(record: Exchange | Attempt) -> str:

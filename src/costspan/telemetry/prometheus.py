@@ -7,11 +7,11 @@ left out. Written by hand because the SDK's reader would keep a second copy of a
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from costspan.config.labels import label_name
 from costspan.telemetry.metrics import Distribution
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9]+")
 _UNIT_SUFFIXES = {"s": "_seconds"}
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
@@ -36,7 +35,7 @@ def render(families: Iterable[Family], resource: Mapping[str, str]) -> bytes:
 
 def name_of(instrument: Instrument) -> str:
     """Name of the metric as a scrape shows it."""
-    name = _sanitized(instrument.name) + _UNIT_SUFFIXES.get(instrument.unit, "")
+    name = label_name(instrument.name) + _UNIT_SUFFIXES.get(instrument.unit, "")
     return f"{name}_total" if instrument.kind == "counter" else name
 
 
@@ -64,12 +63,10 @@ def _distribution(
 def _labels(labels: Mapping[str, str]) -> str:
     if not labels:
         return ""
-    return "{" + ",".join([f'{_sanitized(key)}="{value.translate(_ESCAPES)}"' for key, value in labels.items()]) + "}"
-
-
-def _sanitized(name: str) -> str:
-    name = _NOT_IN_NAMES.sub("_", name)
-    return f"_{name}" if name[:1].isdigit() else name
+    named: dict[str, str] = {}  # a label that stands twice costs the whole scrape: the first one wins
+    for key, value in labels.items():
+        named.setdefault(label_name(key), value)
+    return "{" + ",".join([f'{name}="{value.translate(_ESCAPES)}"' for name, value in named.items()]) + "}"
 
 
 def _number(value: Number) -> str:
