@@ -107,8 +107,8 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
                 "choose another name"
             ),
             (
-                "gateway.yaml:2:76: attribution.metric_attributes[1]: gen_ai_token_type is a label of the gateway's own "
-                "metrics; choose another name"
+                "gateway.yaml:2:76: attribution.metric_attributes[1]: gen_ai_token_type is a label of the "
+                "gateway's own metrics; choose another name"
             ),
         ],
     ),
