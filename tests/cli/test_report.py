@@ -47,7 +47,7 @@ def test_a_table_shows_costs_a_total_and_what_is_uncertain(ledger: Path) -> None
     assert text.count("0.000225") == 2
     assert "total" in text
     assert "0.000000012 USD of estimates (usage never reported) are not in the cost." in text
-    assert "1 attempts have no price; what they cost is not in any figure." in text
+    assert "1 attempt has no price; what was spent there is unknown and in no figure." in text
     assert "\x1b" not in text
 
 

@@ -22,6 +22,12 @@ _SIGNIFICANT = 2
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take text for a formula. Attributes come from clients."""
 
+_UNKNOWN = "\N{EN DASH}"
+_GAP = 3
+"""Columns between two cells."""
+_FIRST_TO_GO = ("failed", "tokens_cached", "unpriced", "cost_estimated_usd", "attempts", "tokens_in", "tokens_out")
+"""What a narrow terminal does without, in this order; exchanges and cost always stay."""
+
 _HEADINGS: Mapping[str, str] = {
     "exchanges": "exchanges",
     "attempts": "attempts",
@@ -93,7 +99,7 @@ def _figures(sums: report.Sums) -> json.Object:
 
 
 def _exact(sums: report.Sums, name: str) -> int | str | None:
-    value: int | Decimal = getattr(sums, name)
+    value = sums.known(name)
     return money(value) if isinstance(value, Decimal) else value
 
 
@@ -101,23 +107,45 @@ def _write_table(sums: report.Report, out: TextIO) -> None:
     if not sums.groups:
         out.write("The ledger has no records for this time yet.\n")
         return
-    from rich.console import Console  # noqa: PLC0415 - slow to import, and only people need it
+    from rich import box  # noqa: PLC0415 - slow to import, and only people need it
+    from rich.console import Console  # noqa: PLC0415 - likewise
     from rich.table import Table  # noqa: PLC0415 - likewise
     from rich.text import Text  # noqa: PLC0415 - likewise
 
     # Not a terminal: a line is as long as it must be, for grep has no use for folded cells.
     console = Console(file=out, highlight=False, width=None if out.isatty() else 10_000)
-    table = Table(show_footer=True)
+    table = Table(show_footer=True, box=box.SIMPLE_HEAD)
     for place, name in enumerate(sums.by):
         table.add_column(name, footer="total" if place == 0 else "", overflow="fold")
-    for name in report.FIGURES:
-        table.add_column(_HEADINGS[name], footer=_readable(getattr(sums.total, name)), justify="right", no_wrap=True)
+    shown = _fitting(sums, console.width)
+    for name in shown:
+        table.add_column(_HEADINGS[name], footer=_readable(sums.total.known(name)), justify="right", no_wrap=True)
     for group, figures in sums.groups.items():
         cells = [Text(_printable(value)) for value in group]
-        table.add_row(*cells, *(_readable(getattr(figures, name)) for name in report.FIGURES))
+        table.add_row(*cells, *(_readable(figures.known(name)) for name in shown))
     console.print(table)
-    for remark in _uncertain(sums.total):
+    for remark in [*_uncertain(sums.total), *_left_out(shown)]:
         console.print(Text(remark, style="yellow"))
+
+
+def _fitting(sums: report.Report, width: int) -> list[str]:
+    """The figures that a table of `width` has room for beside the whole names of the groups."""
+    names = [max(len(_printable(value)) for value in column) for column in zip(*sums.groups, strict=True)]
+    room = width - 2 - sum(max(size, len(name)) + _GAP for name, size in zip(sums.by, names, strict=True))
+    columns = {
+        name: _GAP
+        + max(map(len, (_HEADINGS[name], *(_readable(s.known(name)) for s in (sums.total, *sums.groups.values())))))
+        for name in report.FIGURES
+    }
+    for name in _FIRST_TO_GO:
+        if sum(columns.values()) > room:
+            del columns[name]
+    return list(columns)
+
+
+def _left_out(shown: Sequence[str]) -> list[str]:
+    missing = [_HEADINGS[name] for name in report.FIGURES if name not in shown]
+    return [f"Not shown, for want of room: {', '.join(missing)}. --csv and --json have all."] if missing else []
 
 
 def _uncertain(total: report.Sums) -> list[str]:
@@ -127,12 +155,15 @@ def _uncertain(total: report.Sums) -> list[str]:
             f"{_readable(total.cost_estimated_usd)} USD of estimates (usage never reported) are not in the cost."
         )
     if total.unpriced:
-        remarks.append(f"{total.unpriced} attempts have no price; what they cost is not in any figure.")
+        attempts = "1 attempt has" if total.unpriced == 1 else f"{total.unpriced} attempts have"
+        remarks.append(f"{attempts} no price; what was spent there is unknown and in no figure.")
     return remarks
 
 
-def _readable(value: int | Decimal) -> str:
-    """`value` for people: six decimals, more where six would show a cost as nothing."""
+def _readable(value: int | Decimal | None) -> str:
+    """`value` for people: six decimals, more where six would show a cost as nothing; a dash for unknown."""
+    if value is None:
+        return _UNKNOWN
     if isinstance(value, int):
         return f"{value:,}"
     rounded = value.quantize(_TABLE_PLACES, ROUND_HALF_EVEN)
@@ -144,7 +175,7 @@ def _readable(value: int | Decimal) -> str:
 def _printable(value: str | None) -> str:
     """`value` without what would steer a terminal: it may have come from a client."""
     if value is None:
-        return "\N{EN DASH}"
+        return _UNKNOWN
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
 
 

@@ -149,6 +149,8 @@ async def _main(gateway: Gateway, *, watch: bool) -> int:
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not walk it again and again
     gc.set_threshold(20_000, 50, 50)
+    snapshot = gateway.live.current
+    _log.info("providers: %s; routes: %d", ", ".join(snapshot.accounts) or "none", len(snapshot.table.routes))
     for address in gateway.addresses():
         _log.info("listening on %s", address)
     watcher = asyncio.get_running_loop().create_task(signals.follow()) if watch else None
@@ -190,17 +192,17 @@ class Signals:
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
 
-    async def reload(self) -> None:
+    async def reload(self, *, aloud: bool = True) -> None:
         """Reload, one after the other."""
         async with self._reload:
-            await self._gateway.reload()
+            await self._gateway.reload(aloud=aloud)
 
     async def follow(self) -> None:
         """Reload whenever the content of the configuration's files changes."""
         from costspan.config.watch import changes  # noqa: PLC0415 - only with --watch
 
         async for _ in changes(lambda: self._gateway.live.loaded.files, self.stop, at_once=True):
-            await self.reload()
+            await self.reload(aloud=False)
 
     async def unless_told_again(self, stopping: Coroutine[None, None, None]) -> None:
         """Finish `stopping`; after a second signal give it one more second."""

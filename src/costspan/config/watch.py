@@ -66,7 +66,19 @@ async def _notices(names: Sequence[Path], stop: asyncio.Event, debounce_ms: int)
         return
     from watchfiles import awatch  # noqa: PLC0415 - only --watch needs it: the start must not wait for it
 
-    options: dict[str, Any] = {"recursive": False, "rust_timeout": LOOK_AGAIN_MS, "yield_on_timeout": True}
+    wanted = {name.name for name in names}
+
+    def concerns_us(_: object, path: str) -> bool:
+        """Files of ours, new tables, the links of a ConfigMap; not a log or a ledger that lies beside them."""
+        name = path.rpartition("/")[2]
+        return name in wanted or name.startswith("..") or name.endswith(tuple(_TABLES))
+
+    options: dict[str, Any] = {
+        "watch_filter": concerns_us,
+        "recursive": False,
+        "rust_timeout": LOOK_AGAIN_MS,
+        "yield_on_timeout": True,
+    }
     async with aclosing(awatch(*folders, stop_event=stop, debounce=debounce_ms, **options)) as batches:
         async for _ in batches:
             yield

@@ -72,6 +72,12 @@ class Sums:
         if entry.cost_estimated_usd is not None:
             self.cost_estimated_usd = _EXACT.add(self.cost_estimated_usd, entry.cost_estimated_usd)
 
+    def known(self, name: str) -> int | Decimal | None:
+        """A figure; None for the cost where no attempt has a price: unknown is not zero."""
+        value: int | Decimal = getattr(self, name)
+        unpriced = name == "cost_usd" and self.unpriced and self.unpriced == self.attempts
+        return None if unpriced else value
+
 
 FIGURES = tuple(figure.name for figure in fields(Sums))
 

@@ -160,9 +160,9 @@ class Gateway:
         """The main listener's base URL."""
         return f"http://{self.addresses()[-1]}"
 
-    async def reload(self) -> bool:
+    async def reload(self, *, aloud: bool = True) -> bool:
         """Load the configuration again; see `Live.reload`. Pools of accounts that are gone are closed."""
-        reloaded = await self.live.reload()
+        reloaded = await self.live.reload(aloud=aloud)
         if reloaded:
             await self._connections.retire(self.live.current.accounts.values())
         return reloaded

@@ -62,8 +62,11 @@ class Live:
         self._check(snapshot)
         return loaded, snapshot
 
-    async def reload(self) -> bool:
-        """Swap in a new snapshot, or log every problem and keep the old one. One reload at a time."""
+    async def reload(self, *, aloud: bool = True) -> bool:
+        """Swap in a new snapshot, or log every problem and keep the old one. One reload at a time.
+
+        `aloud`: say it too when nothing has changed.
+        """
         try:
             loaded, snapshot = await asyncio.to_thread(self.prepare)
         except ConfigError as error:
@@ -72,7 +75,11 @@ class Live:
             return False
         self.reload_success = True
         if snapshot is None:
-            _log.debug("configuration unchanged, generation %d", self.current.generation)
+            _log.log(
+                logging.INFO if aloud else logging.DEBUG,
+                "configuration unchanged, generation %d serves on",
+                self.current.generation,
+            )
             return True
         self._note_restart(loaded)
         self.loaded, self.current = loaded, snapshot

@@ -205,6 +205,7 @@ def _quiet_libraries() -> None:
     for name in ("http.trace_exporter", "http.metric_exporter", "grpc.exporter"):
         logging.getLogger(f"opentelemetry.exporter.otlp.proto.{name}").addFilter(_ONCE_PER_MINUTE)
     logging.getLogger("aiohttp.access").disabled = True
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts changes, those of our own log among them
 
 
 def _failure(attempt: Attempt) -> str:
