@@ -39,6 +39,8 @@ async def test_routes_direct_targets_and_what_the_catalog_knows_of_a_glob(tmp_pa
     assert names[0] == "smart"
     assert {"smart", "gpt-5.4", "gpt-5.4-mini", "local/llama", "openai/gpt-5.4"} <= set(names)
     assert "gpt-4o" not in names
+    owners = {model["id"]: model["owned_by"] for model in listed["data"]}
+    assert (owners["smart"], owners["gpt-5.4-mini"], owners["local/llama"]) == ("costspan", "openai", "local")
     assert len(names) == len(set(names))
 
 

@@ -69,7 +69,7 @@ def render_yaml(environ: Mapping[str, str], known: Sequence[KnownProvider]) -> s
     """Write the configuration of this environment as a commented file. Holds references, never values."""
     present = [provider for provider in known if environ.get(provider.env_var)]
     absent = [provider for provider in known if provider not in present]
-    lines = [_HEAD.rstrip("\n"), "providers:" if present else "providers: {}"]
+    lines = [_HEAD.rstrip("\n"), "providers:"]
     lines += [_provider(provider) for provider in present]
     lines += [f"  # {_provider(provider).lstrip()}" for provider in absent]
     lines += ["", *_routes(present), _TAIL.rstrip("\n")]
@@ -85,8 +85,5 @@ def _routes(present: Sequence[KnownProvider]) -> Iterator[str]:
     for provider in present:
         for glob in provider.globs:
             routes.setdefault(glob, f'  "{glob}": "{provider.name}/{{model}}"')
-    if routes:
-        yield "routes:                         # model names that clients ask for; {model} is the name asked for"
-        yield from routes.values()
-    else:
-        yield "routes: {}"
+    yield "routes:                         # model names that clients ask for; {model} is the name asked for"
+    yield from routes.values() or ["  # smart: {targets: [openai/gpt-5.4, anthropic/claude-sonnet-5]}"]

@@ -48,7 +48,7 @@ def _of_glob(route: Route, snapshot: Snapshot) -> Iterator[str]:
     for member in route.members:
         if catalog is not None and isinstance(member, Leaf) and member.model == "{model}":
             known = catalog.models(snapshot.accounts[member.provider].catalog or "")
-            yield from (name for name in known if fnmatchcase(name, route.name))
+            yield from (name for name in known if fnmatchcase(name, route.name) and not name.endswith("-"))
 
 
 def suggest(asked: str, snapshot: Snapshot, key: ClientKey | None) -> str:
@@ -66,8 +66,16 @@ def openai_list(snapshot: Snapshot, key: ClientKey | None) -> json.Object:
 
 def openai_model(name: str, snapshot: Snapshot) -> json.Object:
     """One model in OpenAI's shape."""
-    owner = name.partition("/")[0] if name not in snapshot.table.routes else "costspan"
-    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+    return {"id": name, "object": "model", "created": 0, "owned_by": _owner(name, snapshot)}
+
+
+def _owner(name: str, snapshot: Snapshot) -> str:
+    """The provider of a direct target or of a glob route's only target; a route of several is ours."""
+    if name in snapshot.table.routes:
+        return "costspan"
+    matched = snapshot.table.match(name, lambda: 0.0)
+    providers = {step.provider for step in matched.steps} if matched is not None else set()
+    return providers.pop() if len(providers) == 1 else "costspan"
 
 
 def anthropic_list(snapshot: Snapshot, key: ClientKey | None) -> json.Object:
