@@ -322,3 +322,48 @@ def test_the_official_sdk_takes_foreign_thinking(foreign: Opaque | None) -> None
     assert block.type == "thinking"
     assert block.thinking == "hm"
     assert unwrap(block.signature) == foreign
+
+
+NO_OBJECTS: dict[str, tuple[tuple[str, ...], dict[str, Any], tuple[str, ...]]] = {
+    "a list": (("[1,", "2]"), {"arguments": "[1,2]"}, ("response.tool_calls.arguments",)),
+    "null": (("null",), {"arguments": "null"}, ("response.tool_calls.arguments",)),
+    "text": ((" ", "oh no"), {"arguments": " oh no"}, ("response.tool_calls.arguments",)),
+    "blanks": ((" ", "\n"), {}, ()),
+    "nothing": ((), {}, ()),
+    "an object after blanks": ((" ", '{"a"', ":1}"), {"a": 1}, ()),
+}
+
+
+@pytest.mark.parametrize(("parts", "given", "lost"), NO_OBJECTS.values(), ids=NO_OBJECTS.keys())
+def test_the_official_sdk_gets_an_object_of_any_arguments(
+    parts: tuple[str, ...], given: dict[str, Any], lost: tuple[str, ...]
+) -> None:
+    encoder = dialect.new_encoder(OPTIONS)
+    stream = whole(*call(0, *parts), *call(1, '{"b":2}'), finish=CALLS)
+
+    message = sdk_message(b"".join(encoder.feed(event) for event in stream))
+
+    assert [block.input for block in message.content if block.type == "tool_use"] == [given, {"b": 2}]
+    assert encoder.losses == lost
+
+
+def test_arguments_that_are_no_object_wait_for_their_turn_and_for_a_cut() -> None:
+    one, two = call(0, '{"a":1}'), call(1, "[", "2]")
+    encoder = dialect.new_encoder(OPTIONS)
+    data = b"".join(encoder.feed(event) for event in [START, one[0], two[0], two[1], one[1], two[2]])
+
+    message = sdk_message(data + encoder.close())
+
+    assert [block.input for block in message.content if block.type == "tool_use"] == [{"a": 1}, {"arguments": "[2]"}]
+
+
+def test_arguments_that_break_later_are_sent_as_they_come_and_told() -> None:
+    encoder = dialect.new_encoder(OPTIONS)
+    started, first, second, _ = call(0, '{"a":', "1,}")
+
+    sent_at_once = [encoder.feed(event) for event in (START, started, first, second)]
+    encoder.close()
+
+    assert b'"partial_json":"{\\"a\\":"' in sent_at_once[2]
+    assert b'"partial_json":"1,}"' in sent_at_once[3]
+    assert encoder.losses == ("response.tool_calls.arguments",)

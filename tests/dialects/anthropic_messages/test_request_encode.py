@@ -481,3 +481,18 @@ def test_the_official_types_accept_what_is_sent() -> None:
 
     TypeAdapter(list[MessageParam]).validate_python(body["messages"])
     TypeAdapter(list[ToolUnionParam]).validate_python(body["tools"])
+
+
+def test_blank_text_is_left_out_and_a_message_of_nothing_else_is_named() -> None:
+    body, losses = encode(HI, assistant(Text(" "), Text("yes")), user(Text("\n")), assistant(Text("\t"), Text("sure")))
+
+    assert body["messages"][1] == {
+        "role": "assistant",
+        "content": [{"type": "text", "text": "yes"}, {"type": "text", "text": "sure"}],
+    }
+    assert losses == ("messages.content",)
+
+
+def test_blank_stop_sequences_are_left_out() -> None:
+    assert encode(stop=("\n\n", "END", " ")) == ({**encode()[0], "stop_sequences": ["END"]}, ("stop",))
+    assert encode(stop=("\n",)) == (encode()[0], ("stop",))

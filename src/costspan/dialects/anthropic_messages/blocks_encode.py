@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def encode_blocks(blocks: Iterable[Block], losses: Losses) -> Iterator[json.Object]:
-    """Each block as this dialect's object. The API refuses empty text, so that is left out."""
+    """Each block as this dialect's object. The API refuses text that is empty or blank, so that is left out."""
     for block in blocks:
         encoded = _encode_block(block, losses)
         if encoded is not None:
@@ -67,6 +67,11 @@ def arguments_object(arguments: str) -> json.Fragment | None:
     return json.Fragment(arguments.encode())
 
 
+def wrapped_arguments(arguments: str) -> str:
+    """An object around arguments that are none."""
+    return json.text({"arguments": arguments})
+
+
 def encode_cache(cache: Cache) -> json.Object:
     """A `cache_control`."""
     return {"type": "ephemeral", "ttl": cache.ttl} if cache.ttl else {"type": "ephemeral"}
@@ -77,7 +82,7 @@ def _cached(raw: json.Object, cache: Cache | None) -> json.Object:
 
 
 def _text(block: Text, losses: Losses) -> json.Object | None:
-    if not block.text:
+    if not block.text.strip():
         return None
     raw: json.Object = {"type": "text", "text": block.text}
     own = [citation.raw for citation in block.citations if citation.origin == NAME and citation.raw]
@@ -122,7 +127,7 @@ def _tool_use(block: ToolCall, losses: Losses) -> json.Object:
     input_ = arguments_object(block.arguments)
     if input_ is None:
         losses.add("tool_calls.arguments")
-        input_ = json.Fragment(json.dumps({"arguments": block.arguments}))
+        input_ = json.Fragment(wrapped_arguments(block.arguments).encode())
     return _cached({"type": "tool_use", "id": call_id(block.id), "name": block.name, "input": input_}, block.cache)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from costspan.dialects.anthropic_messages.arguments import Arguments
 from costspan.dialects.anthropic_messages.citations import encode_citation
 from costspan.dialects.anthropic_messages.reply import carry, encode_reasoning
 from costspan.dialects.anthropic_messages.usage import encode_usage
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 class _Block:
     """A block that has started: what it is, and its deltas as long as it is not its turn."""
 
-    __slots__ = ("begun", "finished", "opaque", "started", "waiting")
+    __slots__ = ("arguments", "begun", "finished", "opaque", "started", "waiting")
 
     def __init__(self, started: events.BlockStarted) -> None:
         self.started = started
+        self.arguments = Arguments()
         self.begun = False
         self.finished = False
         self.opaque: Opaque | None = None
@@ -98,7 +100,7 @@ class Encoder:
         if self._ended:
             return b""
         for block in self._queue:
-            block.finished = True
+            self._end(block)
         data = self._start("") + self._flush()
         self._ended = True
         finished = self._finished
@@ -149,15 +151,31 @@ class Encoder:
             if known.started.kind != "reasoning":
                 self._losses.add("reasoning_details")
             return b""
-        known.finished = True
+        self._end(known)
         return self._flush()
+
+    def _end(self, block: _Block) -> None:
+        """No more of `block` comes."""
+        if block.finished:
+            return
+        block.finished = True
+        if block.started.kind == "tool_call":
+            if rest := _partial_json(block.arguments.end()):
+                block.waiting.append(rest)
+            if block.arguments.broken:
+                self._losses.add("tool_calls.arguments")
 
     def _delta(
         self, event: events.TextDelta | events.ReasoningDelta | events.ArgumentsDelta | events.CitationAdded
     ) -> bytes:
         block = self._blocks.get(event.index)
-        delta = _delta(event, self._losses)
-        if block is None or block.finished or delta is None:
+        if block is None or block.finished:
+            delta = None
+        elif isinstance(event, events.ArgumentsDelta):
+            delta = _partial_json(block.arguments.add(event.json))
+        else:
+            delta = _delta(event, self._losses)
+        if block is None or delta is None:
             if isinstance(event, events.CitationAdded):
                 self._losses.add("citations")
             return b""
@@ -229,7 +247,7 @@ def _head(block: _Block) -> json.Object:
 
 
 def _delta(
-    event: events.TextDelta | events.ReasoningDelta | events.ArgumentsDelta | events.CitationAdded, losses: AnswerLosses
+    event: events.TextDelta | events.ReasoningDelta | events.CitationAdded, losses: AnswerLosses
 ) -> json.Object | None:
     """The delta's object; None where there is nothing to say."""
     match event:
@@ -237,11 +255,13 @@ def _delta(
             return {"type": "text_delta", "text": text} if text else None
         case events.ReasoningDelta(text=text):
             return {"type": "thinking_delta", "thinking": text} if text else None
-        case events.ArgumentsDelta(json=part):
-            return {"type": "input_json_delta", "partial_json": part} if part else None
         case events.CitationAdded(citation=citation):
             raw = encode_citation(citation, losses)
             return {"type": "citations_delta", "citation": raw} if raw else None
+
+
+def _partial_json(part: str) -> json.Object | None:
+    return {"type": "input_json_delta", "partial_json": part} if part else None
 
 
 def _event(name: str, **fields: object) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costspan.dialects.anthropic_messages.blocks_decode import decode_block
-from costspan.dialects.anthropic_messages.blocks_encode import arguments_object
+from costspan.dialects.anthropic_messages.blocks_encode import arguments_object, wrapped_arguments
 from costspan.dialects.anthropic_messages.citations import encode_citation
 from costspan.dialects.anthropic_messages.unread import of_answer
 from costspan.dialects.anthropic_messages.usage import encode_usage, read_usage
@@ -135,7 +135,7 @@ def _tool_use(block: ToolCall, losses: AnswerLosses) -> json.Object:
     fields = arguments_object(block.arguments)
     if fields is None:
         losses.add("tool_calls.arguments")
-        fields = json.Fragment(json.dumps({"arguments": block.arguments}))
+        fields = json.Fragment(wrapped_arguments(block.arguments).encode())
     if block.opaque is not None:
         losses.add("reasoning_details")
     return {"type": "tool_use", "id": call_id(block.id), "name": block.name, "input": fields}

@@ -62,6 +62,8 @@ def _messages(request: Request, losses: Losses) -> list[json.Object]:
     for message in request.messages:
         role, blocks = _turn(message, losses)
         if not blocks:
+            if any(isinstance(block, Text) and block.text for block in message.blocks):  # only blanks
+                losses.add("messages.content")
             continue
         if turns and turns[-1][0] == role:
             turns[-1][1].extend(blocks)
@@ -132,8 +134,11 @@ def _add_sampling(body: json.Object, request: Request, losses: Losses) -> None:
         body["top_p"] = sampling.top_p
     if sampling.top_k is not None:
         body["top_k"] = sampling.top_k
-    if request.stop:
-        body["stop_sequences"] = list(request.stop)
+    stop = [sequence for sequence in request.stop if sequence.strip()]  # the API refuses blank ones
+    if len(stop) < len(request.stop):
+        losses.add("stop")
+    if stop:
+        body["stop_sequences"] = stop
 
 
 def _add_format(body: json.Object, request: Request, losses: Losses) -> None:
