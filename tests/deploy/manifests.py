@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "costspan"
 EXAMPLE = CHART / "examples" / "app"
+EXAMPLE_VALUES = CHART / "examples" / "values-openai.yaml"
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 HELM = Path(sys.executable).parent / "helm"
 KUBERNETES_VERSION = "1.37"
@@ -44,8 +45,20 @@ def helm(*arguments: str | Path, values: str | None = None) -> str:
 
 
 def render(chart: Path = CHART, values: Document | None = None) -> Documents:
-    """Return the documents of one release named `demo` in namespace `shop`."""
-    return read(helm("template", "demo", chart, "--namespace", "shop", values=yaml.safe_dump(values or {})))
+    """Return the documents of one release named `demo` in namespace `shop`.
+
+    The chart of costspan gets its example values below `values`, as with two `-f`; another chart has its own.
+    """
+    return _template(chart, values or {}, *(("--values", EXAMPLE_VALUES) if chart == CHART else ()))
+
+
+def render_only(values: Document) -> Documents:
+    """Return the documents of a user who brings all values and none of the example's."""
+    return _template(CHART, values)
+
+
+def _template(chart: Path, values: Document, *options: str | Path) -> Documents:
+    return read(helm("template", "demo", chart, "--namespace", "shop", *options, values=yaml.safe_dump(values)))
 
 
 def read(text: str) -> Documents:

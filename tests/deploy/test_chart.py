@@ -10,6 +10,7 @@ import yaml
 from costspan import __version__
 from deploy.manifests import (
     CHART,
+    EXAMPLE_VALUES,
     KUBERNETES,
     ROOT,
     HelmFailed,
@@ -20,6 +21,7 @@ from deploy.manifests import (
     pod_of,
     read,
     render,
+    render_only,
     vendored_example,
 )
 
@@ -34,8 +36,12 @@ def pod_annotations(documents: Documents) -> dict[str, str]:
     return found
 
 
-def test_helm_lint_finds_nothing() -> None:
-    assert "1 chart(s) linted, 0 chart(s) failed" in helm("lint", "--strict", CHART)
+LINTED: dict[str, tuple[str | Path, ...]] = {"alone": (), "with the example": ("--values", EXAMPLE_VALUES)}
+
+
+@pytest.mark.parametrize("options", LINTED.values(), ids=LINTED.keys())
+def test_helm_lint_finds_nothing(options: tuple[str | Path, ...]) -> None:
+    assert "1 chart(s) linted, 0 chart(s) failed" in helm("lint", "--strict", CHART, *options)
 
 
 def test_there_is_one_version() -> None:
@@ -122,6 +128,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"config": {"server": {"shutdown_grace": "2m"}}},
         "60 is too short to drain: shutdown_grace 120s + preStop 5s + 10s = 135s",
     ),
+    "no provider left": ({"config": {"providers": {"openai": None}}}, "config.providers: no provider is configured"),
     "no keys": ({"config": {"keys": []}}, "config.keys: 0.0.0.0:8080 is not loopback"),
     "a Service in front of loopback": (
         {"config": {"server": {"listen": "127.0.0.1:8080"}}},
@@ -146,6 +153,68 @@ def test_what_could_not_work_is_refused_with_the_reason(values: dict[str, Any], 
         render(values=values)
 
     assert reason in str(refused.value)
+
+
+def test_the_chart_alone_asks_for_a_provider() -> None:
+    with pytest.raises(HelmFailed, match=r"config\.providers: no provider .* -f examples/values-openai\.yaml"):
+        render_only({})
+
+
+OWN_VALUES: dict[str, Any] = {
+    "config": {
+        "providers": {"anthropic": {"api_key": "file:/run/secrets/costspan/anthropic-api-key"}},
+        "routes": {"talk": {"targets": ["anthropic/claude-sonnet-4-5"]}},
+        "keys": [{"name": "team", "hash": "sha256:" + "1" * 64}],
+    }
+}
+
+
+def test_only_what_the_user_configured_is_in_the_configuration() -> None:
+    config = config_of(render_only(OWN_VALUES))
+
+    assert {part: config[part] for part in OWN_VALUES["config"]} == OWN_VALUES["config"]
+
+
+def test_no_variable_comes_from_a_secret_unless_asked_for() -> None:
+    documents = render_only(OWN_VALUES)
+
+    assert "secretKeyRef" not in yaml.safe_dump_all(documents)
+    assert [entry["name"] for entry in gateway_of(documents)["env"]] == [
+        "POD_NAME",
+        "POD_NAMESPACE",
+        "OTEL_RESOURCE_ATTRIBUTES",
+    ]
+
+
+def test_null_takes_one_provider_or_route_out_of_merged_values() -> None:
+    own = OWN_VALUES["config"]
+    config = config_of(
+        render(
+            values={
+                "config": {
+                    "providers": {**own["providers"], "openai": None},
+                    "routes": {**own["routes"], "smart": None},
+                }
+            }
+        )
+    )
+
+    assert (config["providers"], config["routes"]) == (own["providers"], own["routes"])
+
+
+def test_null_takes_one_provider_or_route_out_of_a_subcharts_values(tmp_path: Path) -> None:
+    own = OWN_VALUES["config"]
+    values = {
+        "costspan": {
+            "config": {
+                "providers": {**own["providers"], "openai": None},
+                "routes": {**own["routes"], "smart": None},
+            }
+        }
+    }
+    config = config_of(render(vendored_example(tmp_path), values))
+
+    assert (config["providers"], config["routes"]) == (own["providers"], own["routes"])
 
 
 GRACES: dict[str, tuple[str, int]] = {

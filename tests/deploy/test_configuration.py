@@ -8,7 +8,7 @@ import pytest
 
 from costspan.config.load import Loaded, load
 from costspan.errors import ConfigError
-from deploy.manifests import KUBERNETES, ROOT, read, render, vendored_example
+from deploy.manifests import KUBERNETES, ROOT, read, render, render_only, vendored_example
 from deploy.sidecar import plan_from_manifest
 
 if TYPE_CHECKING:
@@ -47,6 +47,23 @@ def test_the_client_key_comes_from_the_secret(tmp_path: Path) -> None:
     loaded = load_mounted(render(), tmp_path)
 
     assert [(key.name, key.hash) for key in loaded.config.keys] == [("default", HASH)]
+
+
+def test_values_without_the_examples_need_nothing_of_its_secret(tmp_path: Path) -> None:
+    documents = render_only(
+        {
+            "config": {
+                "providers": {"anthropic": {"api_key": "file:/run/secrets/costspan/anthropic-api-key"}},
+                "routes": {"talk": {"targets": ["anthropic/claude-sonnet-4-5"]}},
+                "keys": [{"name": "team", "hash": HASH}],
+            }
+        }
+    )
+    plan = plan_from_manifest(documents, "costspan", tmp_path, secrets={"anthropic-api-key": "canary-1"})
+    loaded = load(plan.files["/etc/costspan"] / "gateway.yaml", plan.env)
+
+    assert loaded.warnings == ()
+    assert (list(loaded.config.providers), list(loaded.config.routes)) == (["anthropic"], ["talk"])
 
 
 def test_a_rotated_secret_is_read_at_the_next_load(tmp_path: Path) -> None:

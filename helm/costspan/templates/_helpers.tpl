@@ -38,7 +38,10 @@ app.kubernetes.io/managed-by: {{ .release.Service }}
 {{- end -}}
 {{- end }}
 
-{{/* The whole gateway.yaml: the chart's defaults, the configuration of the values over them. */}}
+{{/*
+The whole gateway.yaml: the chart's defaults, the configuration of the values over them. A provider or route that is
+null is left out: Helm itself drops a null only where the chart's values have that name, and here none has.
+*/}}
 {{- define "costspan.config" -}}
 {{- $sidecar := eq .values.mode "sidecar" -}}
 {{- $defaults := dict
@@ -46,6 +49,15 @@ app.kubernetes.io/managed-by: {{ .release.Service }}
       "admin" (dict "listen" "0.0.0.0:9464")
       "ledger" (dict "dir" (printf "%s/ledger" .values.ledger.mountPath)) -}}
 {{- $config := mergeOverwrite $defaults (deepCopy .values.config) -}}
+{{- range $part := list "providers" "routes" -}}
+{{- $entries := dict -}}
+{{- range $name, $entry := get $config $part | default dict -}}
+{{- if not (kindIs "invalid" $entry) -}}
+{{- $_ := set $entries $name $entry -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $config $part $entries -}}
+{{- end -}}
 {{- if not $sidecar -}}
 {{- $name := include "costspan.fullname" . -}}
 {{- $namespace := .release.Namespace -}}
@@ -76,6 +88,9 @@ app.kubernetes.io/managed-by: {{ .release.Service }}
 {{/* What would fail only after the roll-out, said at render time. */}}
 {{- define "costspan.validate" -}}
 {{- $config := include "costspan.config" . | fromYaml -}}
+{{- if not $config.providers -}}
+{{- fail "config.providers: no provider is configured, every request would fail; name one, or begin with -f examples/values-openai.yaml" -}}
+{{- end -}}
 {{- $loopback := "^(localhost|127\\.[0-9.]+|\\[::1\\]):" -}}
 {{- if not (regexMatch ":[0-9]+$" $config.server.listen) -}}
 {{- fail (printf "config.server.listen: %q needs an address and a port, e.g. 0.0.0.0:8080" $config.server.listen) -}}
