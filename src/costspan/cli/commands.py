@@ -114,6 +114,8 @@ def key_new(
     """Make a client key: printed once, only its hash goes into the file."""
     from costspan.cli.keys import new  # noqa: PLC0415
 
+    if not name.strip():
+        raise typer.BadParameter("a key needs a name", param_hint="NAME")
     raise typer.Exit(new(name, as_json=as_json))
 
 

@@ -48,7 +48,8 @@ def _shows(default: Any) -> bool:  # noqa: ANN401 - JSON is any value
 
 
 def _or_reference(node: Object) -> Object:
-    if node.get("type") not in ("integer", "boolean"):
+    bound = node.get("type") == "string" and ("pattern" in node or "enum" in node) and node != _REFERENCE
+    if not bound and node.get("type") not in ("integer", "boolean"):
         return node
     outside: Object = {key: node[key] for key in ("description", "default") if key in node}
     inside = {key: value for key, value in node.items() if key not in outside}
