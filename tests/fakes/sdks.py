@@ -35,7 +35,7 @@ keys: [{{name: application, hash: "sha256:{hash}"}}]
 providers:
   chat: {{kind: openai, base_url: "{url}/v1", api_key: test-key-of-openai}}
   messages: {{kind: anthropic, base_url: "{url}/v1", api_key: test-key-of-anthropic}}
-routes: {{smart: {provider}/upstream-model}}
+routes: {{smart: {provider}/upstream-model, thinker: {provider}/gpt-5}}
 """
 Upstream = Literal["chat", "messages"]
 UPSTREAM_KEYS: dict[Upstream, tuple[str, str]] = {

@@ -170,10 +170,10 @@ async def test_thinking_goes_round_in_a_tool_loop(tmp_path: Path, way: Way) -> N
         Turn("Snow."),
     )
     async with conversing(tmp_path, way, *turns) as (gateway, upstream):
-        first = await message(way, gateway, messages=TALK, tools=TOOLS, thinking=thinking)
+        first = await message(way, gateway, model="thinker", messages=TALK, tools=TOOLS, thinking=thinking)
         result = {"type": "tool_result", "tool_use_id": "call_1", "content": "snow"}
         messages = [*TALK, {"role": "assistant", "content": first.content}, {"role": "user", "content": [result]}]
-        second = await message(way, gateway, messages=messages, tools=TOOLS, thinking=thinking)
+        second = await message(way, gateway, model="thinker", messages=messages, tools=TOOLS, thinking=thinking)
         bodies = [sent(request) for request in upstream.requests]
         attempt, _ = gateway.records("attempt")
 

@@ -191,7 +191,7 @@ def test_the_sdks_helper_adds_the_stream_up_to_the_answer() -> None:
     calls = [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ()]
     assert calls == [("a", "f", "{}"), ("b", "g", "{}")]
     assert message.content == "Let me see"
-    urls = [note.url_citation.url for note in message.annotations or () if note.url_citation]
+    urls = [note.url_citation.url for note in message.annotations or ()]
     assert urls == ["https://e.org", "https://f.org"]
     assert final.usage is not None
     assert final.usage.completion_tokens == 5

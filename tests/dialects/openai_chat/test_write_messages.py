@@ -56,6 +56,21 @@ def test_cache_markers_are_lost_unless_the_host_takes_them() -> None:
     assert none == []
 
 
+def test_a_marked_text_of_the_assistant_is_a_part_and_a_marked_call_loses_its_marker() -> None:
+    said = Message("assistant", (Text("One"), Text("Two", cache=Cache()), ToolCall("a", "f", "{}", cache=Cache())))
+
+    plain, lost = write(said)
+    marked, lost_too = write(said, quirks=OPENROUTER)
+
+    assert plain[0]["content"] == "OneTwo"
+    assert marked[0]["content"] == [
+        {"type": "text", "text": "One"},
+        {"type": "text", "text": "Two", "cache_control": {"type": "ephemeral"}},
+    ]
+    assert (lost, lost_too) == (["cache_control"], ["cache_control"])
+    assert write(Message("assistant", said.blocks[:2]), quirks=OPENROUTER)[1] == []
+
+
 def test_a_later_system_message_stays_where_it_is() -> None:
     written, _ = write(Message("user", (Text("Hi"),), "ann"), Message("system", (Text("Now"),)))
 
@@ -103,6 +118,7 @@ UNTRANSLATABLE: dict[str, Message] = {
     "sound by url": Message("user", (Media("audio", url="https://e.org/a.mp3"),)),
     "document by url": Message("user", (Media("document", url="https://e.org/a.pdf"),)),
     "image by id": Message("user", (Media("image", file_id="f1"),)),
+    "a file of Anthropic's": Message("user", (Media("document", file_id="file_011"),)),
     "image from the assistant": Message("assistant", (Media("image", data="AAAA"),)),
     "a call by the user": Message("user", (ToolCall("a", "f", "{}"),)),
 }

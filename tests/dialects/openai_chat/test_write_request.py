@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,9 @@ from costspan.ir.request import (
 )
 from costspan.wire import json
 
+if TYPE_CHECKING:
+    from costspan.ir.request import Effort
+
 HI = (Message("user", (Text("Hi"),)),)
 BASE = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 OPENROUTER = Profile(name="openrouter", rename=MappingProxyType({"reasoning": "reasoning", "top_k": "top_k"}))
@@ -28,11 +31,12 @@ OLDER = Profile(
     name="older",
     rename=MappingProxyType({"max_completion_tokens": "max_tokens", "seed": "random_seed"}),
     rejects=frozenset({"user", "stream_options", "tools", "response_format", "n", "reasoning_effort"}),
+    quirks=frozenset({"takes_reasoning_effort"}),
 )
 
 
-def encode(profile: Profile | None = None, **fields: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
-    encoded = openai_chat.encode_request(Request("m", HI, **fields), profile or Profile())
+def encode(profile: Profile | None = None, model: str = "m", **fields: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    encoded = openai_chat.encode_request(Request(model, HI, **fields), profile or Profile())
     return json.loads_object(encoded.body), encoded.losses
 
 
@@ -82,10 +86,14 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
         },
         (),
     ),
-    "effort": ({"reasoning": ReasoningOptions("high")}, {"reasoning_effort": "high"}, ()),
+    "effort": ({"model": "o3", "reasoning": ReasoningOptions("high")}, {"model": "o3", "reasoning_effort": "high"}, ()),
     "budget": (
-        {"reasoning": ReasoningOptions(budget_tokens=2000, exclude=True), "max_output_tokens": 10_000},
-        {"max_completion_tokens": 10_000, "reasoning_effort": "low"},
+        {
+            "model": "gpt-5",
+            "reasoning": ReasoningOptions(budget_tokens=2000, exclude=True),
+            "max_output_tokens": 10_000,
+        },
+        {"model": "gpt-5", "max_completion_tokens": 10_000, "reasoning_effort": "low"},
         ("reasoning.exclude",),
     ),
     "dynamic": ({"reasoning": ReasoningOptions(dynamic=True, summary="auto")}, {}, ("reasoning.summary",)),
@@ -189,5 +197,87 @@ def test_tools_that_another_provider_runs_itself_cannot_be_left_out() -> None:
 
     with pytest.raises(Untranslatable) as caught:
         openai_chat.encode_request(request)
+
+    assert caught.value.param == "tools"
+
+
+EFFORTS: dict[str, tuple[str, Effort, str | None, tuple[str, ...]]] = {
+    "a model that does not think": ("gpt-4o", "high", None, ("reasoning",)),
+    "a model that does not think, told so": ("gpt-4o", "none", None, ()),
+    "an unknown one": ("llama-3.3-70b-versatile", "low", None, ("reasoning",)),
+    "o-series": ("o3-mini", "high", "high", ()),
+    "before efforts": ("o1-mini", "high", None, ("reasoning",)),
+    "a name that only begins alike": ("o3x", "low", None, ("reasoning",)),
+    "above the highest": ("o4-mini", "max", "high", ()),
+    "below the lowest": ("o4-mini", "minimal", "low", ()),
+    "thinks always": ("o3", "none", "low", ("reasoning",)),
+    "thinks always, with a word for little": ("gpt-5-mini-2025-08-07", "none", "minimal", ("reasoning",)),
+    "can stop": ("gpt-5.1", "none", "none", ()),
+    "can stop, newer": ("gpt-5.4-mini", "none", "none", ()),
+    "has no minimal": ("gpt-5.4", "minimal", "low", ()),
+    "very high": ("gpt-5.2", "max", "xhigh", ()),
+    "codex": ("gpt-5.1-codex", "none", "low", ("reasoning",)),
+    "pro": ("gpt-5-pro", "low", "high", ()),
+    "chat": ("gpt-5.2-chat-latest", "low", None, ("reasoning",)),
+    "under a host's name": ("openai/gpt-oss-120b", "medium", "medium", ()),
+    "under another": ("accounts/fireworks/models/gpt-oss-20b", "xhigh", "high", ()),
+}
+
+
+@pytest.mark.parametrize(("model", "asked", "sent", "losses"), EFFORTS.values(), ids=EFFORTS.keys())
+def test_an_effort_goes_only_to_models_that_take_it(
+    model: str, asked: Effort, sent: str | None, losses: tuple[str, ...]
+) -> None:
+    body, lost = encode(model=model, reasoning=ReasoningOptions(asked))
+
+    assert (body.get("reasoning_effort"), lost) == (sent, losses)
+
+
+CLOSED = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
+OPEN = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+SCHEMAS: dict[str, tuple[dict[str, Any], bool]] = {
+    "closed": (CLOSED, True),
+    "open": (OPEN, False),
+    "an optional property": (CLOSED | {"required": []}, False),
+    "no object": ({"type": "array", "items": CLOSED}, False),
+    "an open one inside": (CLOSED | {"properties": {"a": {"anyOf": [{"type": "null"}, OPEN]}}}, False),
+    "an open one in a list": (CLOSED | {"properties": {"a": {"type": ["array", "null"], "items": OPEN}}}, False),
+    "an open definition": (CLOSED | {"$defs": {"x": OPEN}}, False),
+    "a keyword that it lacks": (CLOSED | {"properties": {"a": {"allOf": [CLOSED]}}}, False),
+    "a property that is called like a keyword": (
+        {"type": "object", "properties": {"not": CLOSED}, "required": ["not"], "additionalProperties": False},
+        True,
+    ),
+    "nonsense": (CLOSED | {"properties": []}, False),
+}
+
+
+@pytest.mark.parametrize(("schema", "strict"), SCHEMAS.values(), ids=SCHEMAS.keys())
+def test_a_promised_schema_is_strict_where_it_can_be_or_the_promise_is_lost(
+    schema: dict[str, Any], *, strict: bool
+) -> None:
+    body, losses = encode(output_format=OutputFormat(schema))
+
+    assert body["response_format"]["json_schema"].get("strict", False) is strict
+    assert losses == (() if strict else ("response_format.strict",))
+
+
+def test_a_named_format_keeps_what_it_said_of_strictness() -> None:
+    body, losses = encode(output_format=OutputFormat(OPEN, name="n"))
+
+    assert body["response_format"]["json_schema"] == {"name": "n", "schema": OPEN}
+    assert losses == ()
+
+
+def test_a_long_name_of_a_user_is_hashed() -> None:
+    assert encode(end_user="u" * 64)[0]["user"] == "u" * 64
+    assert encode(end_user="u" * 65)[0]["user"] == "f20e249d15fa4b9f44ba21d154f62e1efa76ddfdce5d25139a33a4787cee5a8b"
+
+
+def test_a_tool_name_that_is_too_long_is_refused() -> None:
+    encode(tools=(Tool("f" * 64),))
+
+    with pytest.raises(Untranslatable) as caught:
+        encode(tools=(Tool("f" * 65),))
 
     assert caught.value.param == "tools"

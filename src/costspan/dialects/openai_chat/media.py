@@ -20,6 +20,8 @@ _MIME_OF_FORMAT: Final[Mapping[str, str]] = MappingProxyType({"mp3": "audio/mpeg
 _FORMAT_OF_MIME: Final[Mapping[str, str]] = MappingProxyType(
     {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/wave": "wav", "audio/x-flac": "flac"}
 )
+# Anthropic's ids are `file_011...`, OpenAI's `file-...`.
+_FOREIGN_FILE: Final = "file_"
 _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType({"image": "image", "audio": "audio", "video": "video"})
 
 
@@ -91,6 +93,8 @@ def _image(url: str, detail: str | None) -> json.Object:
 
 def _file_of(media: Media, *, file_urls: bool) -> json.Object:
     if media.file_id:
+        if media.file_id.startswith(_FOREIGN_FILE):
+            raise Untranslatable("a file that another provider keeps cannot be sent", param="messages.content")
         return {"file_id": media.file_id}
     name = media.name or "document.pdf"
     if media.data:

@@ -123,40 +123,46 @@ class Writer:
         return [*parts[:-1], self.cached(parts[-1], cache)]
 
     def _assistant(self, message: Message) -> Iterator[json.Object]:
-        said: dict[str, list[str]] = {"content": [], "refusal": []}
-        calls: list[ToolCall] = []
-        thoughts: list[Reasoning] = []
-        for block in message.blocks:
-            self._sort(block, said, calls, thoughts)
-        written: json.Object = {name: "".join(texts) for name, texts in said.items() if texts}
+        blocks = message.blocks
+        said = [block for block in blocks if isinstance(block, Text)]
+        refusals = [block.text for block in blocks if isinstance(block, Refusal)]
+        calls = [block for block in blocks if isinstance(block, ToolCall)]
+        thoughts = [block for block in blocks if isinstance(block, Reasoning)]
+        written: json.Object = {"content": self._said(said)} if said else {}
+        for block in blocks:
+            self._check_said(block)
+        if refusals:
+            written["refusal"] = "".join(refusals)
         if calls:
             written["tool_calls"] = [self._call(call) for call in calls]
         if written:  # reasoning alone is no message
             shown = {"role": "assistant", "content": None} | written | self._reasoning(thoughts, calls)
             yield _named(shown, message.name)
 
-    def _sort(self, block: Block, said: dict[str, list[str]], calls: list[ToolCall], thoughts: list[Reasoning]) -> None:
+    def _check_said(self, block: Block) -> None:
         match block:
-            case Text():
-                said["content"].append(block.text)
-                self.cached({}, block.cache)
-                if block.citations:
-                    self._lose("citations")
-            case Refusal():
-                said["refusal"].append(block.text)
-            case ToolCall():
-                calls.append(block)
-                self.cached({}, block.cache)
-            case Reasoning():
-                thoughts.append(block)
             case ServerTool():
                 self._lose("messages.server_tool")
             case Media() | ToolResult():
                 raise Untranslatable("the target takes only text from the assistant", param="messages.content")
+            case Text() | Refusal() | ToolCall() | Reasoning():
+                pass
             case _:
                 assert_never(block)
 
+    def _said(self, texts: Sequence[Text]) -> str | list[json.Object]:
+        """One string, for the same reason as in `_joined`."""
+        if any(text.citations for text in texts):
+            self._lose("citations")
+        if ACCEPTS_CACHE_CONTROL in self._quirks and any(text.cache for text in texts):
+            return [self._text(text) for text in texts]
+        for text in texts:
+            self.cached({}, text.cache)
+        return "".join(text.text for text in texts)
+
     def _call(self, call: ToolCall) -> json.Object:
+        if call.cache is not None:  # no host has a place for it
+            self._lose("cache_control")
         return {
             "id": tool_id(call.id, self._quirks),
             "type": "function",

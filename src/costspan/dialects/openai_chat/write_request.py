@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
-from costspan.dialects.openai_chat.vocabulary import NAME, SERVICE_TIERS
+from costspan.dialects.openai_chat.effort import fitting
+from costspan.dialects.openai_chat.strict_schema import may_be_strict
+from costspan.dialects.openai_chat.vocabulary import NAME, SERVICE_TIERS, TAKES_REASONING_EFFORT
 from costspan.dialects.openai_chat.write_messages import Writer
 from costspan.dialects.types import PLAIN, Encoded
 from costspan.errors import Untranslatable
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 
 # "Up to 4 sequences": docstring of the official SDK (openai 3.54.0, CompletionCreateParams.stop).
 MAX_STOP_SEQUENCES: Final = 4
+
+# "Maximum length is 64": developers.openai.com/api/reference, chat, `tools[].function.name` and `user`'s successor
+# `safety_identifier`, read 2026-11-23.
+MAX_NAME_CHARS: Final = 64
 
 # Fields that OpenAI lacks and other hosts have: sent where the profile's `rename` names them.
 _FOREIGN: Final = ("top_k", "min_p", "repetition_penalty", "reasoning")
@@ -36,23 +43,24 @@ _ASSUMED_OUTPUT: Final = 32_000
 def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     """Write `request` for an upstream. Raises `Untranslatable` where leaving out would change the meaning."""
     writer = Writer(profile.quirks)
+    losses: list[str] = []
     body: json.Object = {
         "model": request.model,
         "messages": list(writer.messages(request)),
         "tools": [_tool(tool, writer) for tool in request.tools] or None,
-        "response_format": _response_format(request.output_format),
+        "response_format": _response_format(request.output_format, losses),
         "n": request.n if request.n > 1 else None,
         "max_completion_tokens": request.max_output_tokens,
         "stop": list(request.stop[:MAX_STOP_SEQUENCES]) or None,
-        "user": request.end_user,
+        "user": _user(request.end_user),
         "metadata": request.metadata,
         "service_tier": request.service_tier if request.service_tier in SERVICE_TIERS else None,
     }
-    body |= _tool_use(request) | _sampling(request) | _logprobs(request) | _reasoning(request, profile)
+    body |= _tool_use(request) | _sampling(request) | _logprobs(request) | _reasoning(request, profile, losses)
     if request.stream:  # without include_usage there is no usage, and no bill
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     body = {**request.extensions.get(NAME, {}), **{name: value for name, value in body.items() if value is not None}}
-    losses = [*writer.losses, *_inexpressible(request, profile)]
+    losses = [*writer.losses, *losses, *_inexpressible(request, profile)]
     return Encoded(json.dumps(_fit(body, profile, losses)), tuple(dict.fromkeys(losses)))
 
 
@@ -70,7 +78,16 @@ def _fit(body: json.Object, profile: Profile, losses: list[str]) -> json.Object:
     return fitted
 
 
+def _user(name: str | None) -> str | None:
+    """Who asks. A name that is too long is hashed: it only has to tell callers apart, and always the same."""
+    if name is None or len(name) <= MAX_NAME_CHARS:
+        return name
+    return hashlib.sha256(name.encode(errors="replace")).hexdigest()
+
+
 def _tool(tool: Tool, writer: Writer) -> json.Object:
+    if len(tool.name) > MAX_NAME_CHARS:
+        raise Untranslatable(f"the target takes tool names of at most {MAX_NAME_CHARS} characters", param="tools")
     function: json.Object = {
         "name": tool.name,
         "description": tool.description,
@@ -113,16 +130,21 @@ def _logprobs(request: Request) -> json.Object:
     return {"logprobs": True, "top_logprobs": request.top_logprobs} if request.logprobs else {}
 
 
-def _response_format(output: OutputFormat | None) -> json.Object | None:
+def _response_format(output: OutputFormat | None, losses: list[str]) -> json.Object | None:
+    """A format without a name comes from a dialect that has no names and always keeps to the schema."""
     if output is None:
         return None
     if output.schema is None:
         return {"type": "json_object"}
+    strict = output.strict
+    if strict is None and output.name is None:
+        strict = may_be_strict(output.schema) or None
+        losses += ["response_format.strict"] * (strict is None)
     described: json.Object = {
         "name": output.name or "response",
         "description": output.description,
         "schema": output.schema,
-        "strict": output.strict,
+        "strict": strict,
     }
     return {
         "type": "json_schema",
@@ -130,18 +152,21 @@ def _response_format(output: OutputFormat | None) -> json.Object | None:
     }
 
 
-def _reasoning(request: Request, profile: Profile) -> json.Object:
-    """OpenRouter's object where the host has it, else an effort; a budget becomes the nearest."""
+def _reasoning(request: Request, profile: Profile, losses: list[str]) -> json.Object:
+    """OpenRouter's object where the host has it, else an effort where the model takes one."""
     options = request.reasoning
     if options is None:
         return {}
     if "reasoning" in profile.rename:
         return {"reasoning": _reasoning_object(options)}
-    if options.effort is not None:
-        return {"reasoning_effort": options.effort}
-    if options.budget_tokens is None:
-        return {}
-    return {"reasoning_effort": effort_of(options.budget_tokens, request.max_output_tokens or _ASSUMED_OUTPUT)}
+    asked = options.effort
+    if asked is None and options.budget_tokens is not None:
+        asked = effort_of(options.budget_tokens, request.max_output_tokens or _ASSUMED_OUTPUT)
+    if asked is None or TAKES_REASONING_EFFORT in profile.quirks:
+        return {"reasoning_effort": asked}
+    effort, met = fitting(request.model, asked)
+    losses += ["reasoning"] * (not met)
+    return {"reasoning_effort": effort}
 
 
 def _reasoning_object(options: ReasoningOptions) -> json.Object:

@@ -1,0 +1,54 @@
+"""Which models take `reasoning_effort`, and which words of it: any other answers 400 "Unrecognized request argument".
+
+Source: OpenAI's model pages and the docstring of `reasoning_effort` in the official SDK (openai 3.54.0): `none` from
+gpt-5.1 on, `minimal` for gpt-5 only, `xhigh` after gpt-5.1, the pro models at least high or medium; gpt-oss: its model
+card (low, medium, high). Read 2026-11-23. A host's prefix (`openai/gpt-oss-120b`) does not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, get_args
+
+from costspan.ir.request import Effort
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ORDER: Final[tuple[Effort, ...]] = get_args(Effort)
+
+_LEVELS: Final[Mapping[str, tuple[Effort, ...]]] = MappingProxyType(
+    {
+        r"o1-(mini|preview)|gpt-5[.\d]*-(chat|search)": (),
+        r"gpt-5-pro": ("high",),
+        r"gpt-5\.\d+-pro": ("medium", "high", "xhigh"),
+        r"gpt-5\.1-codex-max": ("low", "medium", "high", "xhigh"),
+        r"gpt-5[.\d]*-codex": ("low", "medium", "high"),
+        r"gpt-5\.1(?!\d)": ("none", "low", "medium", "high"),
+        r"gpt-5\.\d": ("none", "low", "medium", "high", "xhigh"),
+        r"gpt-5(?![\d.])": ("minimal", "low", "medium", "high"),
+        r"(o1|o3|o4)(?!\w)|gpt-oss": ("low", "medium", "high"),
+    }
+)
+"""Families by the beginning of the name, the first that matches; each with its words, weakest first."""
+
+
+_FAMILIES: Final = tuple((re.compile(pattern), levels) for pattern, levels in _LEVELS.items())
+
+
+def fitting(model: str, asked: Effort) -> tuple[Effort | None, bool]:
+    """The word for `model` that is nearest to `asked`, None for no field at all, and whether the wish is met.
+
+    Levels above a model's highest become that, as those below its lowest become the lowest. Not to think is what a
+    model without levels does anyway; one that always thinks is told its lowest, and the wish is lost.
+    """
+    name = model.rpartition("/")[2].lower()
+    levels = next((levels for family, levels in _FAMILIES if family.match(name)), ())
+    if asked in levels:
+        return asked, True
+    if not levels:
+        return None, asked == "none"
+    thinking = [level for level in levels if level != "none"]
+    below = [level for level in thinking if _ORDER.index(level) <= _ORDER.index(asked)]
+    return (below[-1] if below else thinking[0]), asked != "none"
