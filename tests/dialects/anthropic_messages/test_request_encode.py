@@ -203,6 +203,9 @@ UNTRANSLATABLE: dict[str, tuple[Request, str]] = {
     "sound": (Request("claude", (user(Media("audio", "audio/wav", data="AA==")),)), "messages"),
     "video": (Request("claude", (user(Media("video", url="https://v")),)), "messages"),
     "a spreadsheet": (Request("claude", (user(Media("document", "application/x-xls", data="AA==")),)), "messages"),
+    "JSON without a schema": (Request("claude", (HI,), output_format=OutputFormat()), "response_format"),
+    "a TIFF": (Request("claude", (user(Media("image", "image/tiff", data="AA==")),)), "messages.image"),
+    "a file of OpenAI": (Request("claude", (user(Media("document", file_id="file-a")),)), "messages.file"),
     "text that is none": (Request("claude", (user(Media("document", "text/plain", data="/w==")),)), "messages"),
 }
 
@@ -273,7 +276,6 @@ KNOBS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
         {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
         (),
     ),
-    "json without a schema": ({"output_format": OutputFormat()}, {}, ("response_format",)),
     "another dialect's fields": ({"extensions": {"openai-chat": {"prediction": {}}}}, {}, ("prediction",)),
     "own fields": (
         {"extensions": {NAME: {"container": "c", "messages.content.context": "x", "tools": [{"type": "bash"}]}}},
@@ -496,3 +498,10 @@ def test_blank_text_is_left_out_and_a_message_of_nothing_else_is_named() -> None
 def test_blank_stop_sequences_are_left_out() -> None:
     assert encode(stop=("\n\n", "END", " ")) == ({**encode()[0], "stop_sequences": ["END"]}, ("stop",))
     assert encode(stop=("\n",)) == (encode()[0], ("stop",))
+
+
+def test_a_jpg_is_a_jpeg() -> None:
+    body, losses = encode(user(Media("image", "image/jpg", data="AA=="), Media("image", "image/WebP", data="AA==")))
+
+    assert [block["source"]["media_type"] for block in body["messages"][0]["content"]] == ["image/jpeg", "image/webp"]
+    assert losses == ()

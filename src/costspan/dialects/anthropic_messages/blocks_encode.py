@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from costspan.ir.request import Block, Cache
 
 
+# `anthropic.types.Base64ImageSourceParam` 2.12.0, read 2026-11-23.
+_IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+# Ids of uploads: OpenAI's begin so, Anthropic's with `file_`.
+_OPENAI_FILE = "file-"
+
+
 def encode_blocks(blocks: Iterable[Block], losses: Losses) -> Iterator[json.Object]:
     """Each block as this dialect's object. The API refuses text that is empty or blank, so that is left out."""
     for block in blocks:
@@ -108,10 +114,12 @@ def _source(block: Media) -> json.Object:
     if block.url is not None:
         return {"type": "url", "url": block.url}
     if block.file_id is not None:
+        if block.file_id.startswith(_OPENAI_FILE):
+            raise Untranslatable(f"a file of another provider cannot be read in {NAME}", param="messages.file")
         return {"type": "file", "file_id": block.file_id}
     data, mime = block.data or "", block.mime
     if block.kind == "image":
-        return {"type": "base64", "media_type": mime or "image/png", "data": data}
+        return {"type": "base64", "media_type": _image_type(mime), "data": data}
     if mime is None or mime == "application/pdf":
         return {"type": "base64", "media_type": "application/pdf", "data": data}
     if not mime.startswith("text/"):
@@ -121,6 +129,16 @@ def _source(block: Media) -> json.Object:
     except (binascii.Error, UnicodeError, ValueError):
         raise Untranslatable("a text document must be base64 of UTF-8", param="messages") from None
     return {"type": "text", "media_type": "text/plain", "data": text}
+
+
+def _image_type(mime: str | None) -> str:
+    """The type of an image as the API spells it. Raises `Untranslatable` for one that it does not read."""
+    plain = (mime or "image/png").lower()
+    if plain == "image/jpg":
+        return "image/jpeg"
+    if plain not in _IMAGE_TYPES:
+        raise Untranslatable(f"images must be JPEG, PNG, GIF or WebP in {NAME}", param="messages.image")
+    return plain
 
 
 def _tool_use(block: ToolCall, losses: Losses) -> json.Object:

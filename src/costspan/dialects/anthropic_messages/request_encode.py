@@ -26,7 +26,8 @@ _CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
 def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     """Write a request.
 
-    Raises `Untranslatable` for several choices, sound and video, and documents of other kinds.
+    Raises `Untranslatable` for several choices, sound and video, images, documents and files of other kinds, and JSON
+    without a schema.
     """
     if request.n > 1:
         raise Untranslatable(f"{NAME} gives one choice only", param="n")
@@ -36,7 +37,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     _add_tools(body, request, losses)
     _add_sampling(body, request, losses)
     add_limits(body, request, losses)
-    _add_format(body, request, losses)
+    _add_format(body, request)
     _add_rest(body, request, losses)
     _note_unknown(request, losses)
     try:
@@ -141,13 +142,12 @@ def _add_sampling(body: json.Object, request: Request, losses: Losses) -> None:
         body["stop_sequences"] = stop
 
 
-def _add_format(body: json.Object, request: Request, losses: Losses) -> None:
+def _add_format(body: json.Object, request: Request) -> None:
     wanted = request.output_format
     if wanted is None:
         return
-    if wanted.schema is None:  # JSON without a schema: the prompt has to ask for it, as it must at OpenAI
-        losses.add("response_format")
-        return
+    if wanted.schema is None:  # an instruction in the prompt would be no promise
+        raise Untranslatable(f"{NAME} has no JSON output without a schema", param="response_format")
     body.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": wanted.schema}
 
 
