@@ -10,10 +10,12 @@ import difflib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from costspan.config.document import suggestion
 from costspan.config.prices import RATES, UNIT_OF
 from costspan.errors import ConfigError
 from costspan.pricing.book import PriceBook
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from costspan.providers.hosts import Kind
 
 _PORTS = {"http": 80, "https": 443}
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+"""For asking whether the catalog has a model at all: it has a price of some date for every day."""
 _STRATEGIES = frozenset({"fallback", "weighted"})
 _WORD_OF = {unit: word for word, unit in reversed(tuple(UNIT_OF.items()))}
 """A unit's own name may stand for the word that buys one of it, which comes first of its words."""
@@ -97,7 +101,9 @@ def build(loaded: Loaded, *, generation: int, catalog: Catalog | None) -> Snapsh
     table = builder.table(accounts)
     builder.warn_of_what_comes_later()
     builder.warn_of_dead_ends(table)
-    book = builder.book(catalog if loaded.config.prices.catalog != "none" else None)
+    used = catalog if loaded.config.prices.catalog != "none" else None
+    book = builder.book(used)
+    builder.warn_of_idle_prices(used)
     if builder.problems:
         raise ConfigError(tuple(builder.problems))
     config = loaded.config
@@ -223,6 +229,38 @@ class _Builder:
                 self._problem(("prices", "table", index), str(error))
         return PriceBook(rows, catalog, self._loaded.digest[:12])
 
+    def warn_of_idle_prices(self, catalog: Catalog | None) -> None:
+        """Say of each price that no request can ever find, as far as the file shows it."""
+        owners = {*self._config.providers, *KINDS, *PLANNED}
+        for index, row in enumerate(self._config.prices.table):
+            at = ("prices", "table", index)
+            if row.provider not in owners:
+                reason = "neither a provider of this file nor a kind: the price is not used"
+                self._warn((*at, "provider"), reason + suggestion(row.provider, owners))
+            elif self._has_own_prefix(row, catalog):
+                model = row.model.removeprefix(f"{row.provider}/")
+                self._warn((*at, "model"), f"begins with the provider's own name: for {row.model} write {model}")
+        words = {"free", "provider", *(kind.catalog for kind in KINDS.values() if kind.catalog is not None)}
+        for name, provider in self._config.providers.items():
+            wanted = provider.price_as
+            if wanted is not None and wanted not in words and not (catalog and catalog.models(wanted)):
+                reason = f"{wanted!r} is no provider of the price catalog: nothing is priced by it"
+                self._warn(("providers", name, "price_as"), reason + suggestion(wanted, words))
+
+    def _has_own_prefix(self, row: PriceRow, catalog: Catalog | None) -> bool:
+        """Whether the row says `provider/model`. Some models are really called so, such as Groq's groq/compound."""
+        if not row.model.startswith(f"{row.provider}/"):
+            return False
+        provider = self._config.providers.get(row.provider)
+        kind = KINDS.get((provider.kind if provider else None) or row.provider)
+        seller = (provider.price_as if provider else None) or (kind.catalog if kind else None)
+        if catalog is not None and seller is not None and catalog.find(seller, row.model, _ANY_DAY):
+            return False
+        targets = (target.target or "" for route in self._config.routes.values() for target in route.targets)
+        named = [model for owner, _, model in (target.partition("/") for target in targets) if owner == row.provider]
+        named += provider.models if provider else ()
+        return not any(fnmatchcase(model, row.model) for model in named)
+
     def warn_of_dead_ends(self, table: Table) -> None:
         """Say of each route that has no target left that every request for it will fail."""
         for name in table.routes:
@@ -248,6 +286,9 @@ class _Builder:
 
     def _problem(self, path: tuple[str | int, ...], reason: str) -> None:
         self.problems.append(self._loaded.problem(path, reason))
+
+    def _warn(self, path: tuple[str | int, ...], reason: str) -> None:
+        self.warnings.append(str(self._loaded.problem(path, reason)))
 
 
 def _policy(route: ConfiguredRoute | None, config: schema.Config) -> Policy:

@@ -134,13 +134,34 @@ def test_a_price_that_cannot_be_meant_is_told(
             ":3:137: keys[0].routes[4]: 'smort' matches no route and no provider",
         ),
         (
-            "prices: {table: [{provider: demo, model: x, input: 0.000003}]}",
+            "prices: {table: [{provider: demo, model: x, input: 0.000003, output: 1}]}",
             ":3:52: prices.table[0].input: very cheap: prices here are USD per million tokens, not per token",
         ),
     ],
 )
 def test_what_may_be_meant_is_a_warning(read: Callable[..., Loaded], text: str, expected: str) -> None:
     assert [warning.rpartition("gateway.yaml")[2] for warning in read(DEMO + text).warnings] == [expected]
+
+
+SIDES: dict[str, tuple[str, str | None]] = {
+    "only input": ("model: gpt-5, input: 1, cache_read: 0.1", "output"),
+    "only output": ("model: gpt-5, output: 1", "input"),
+    "both": ("model: gpt-5, input: 0, output: 0", None),
+    "audio and text": ("model: gpt-5, input_audio: 1, output: 2", None),
+    "embeddings": ("model: text-embedding-3-small, input: 0.02", None),
+    "a fee for each image": ("model: gpt-image-1, input: 5, per_image: 0.1", None),
+    "a fee only": ("model: x, per_request: 1", None),
+}
+
+
+@pytest.mark.parametrize(("row", "missing"), SIDES.values(), ids=SIDES.keys())
+def test_a_price_of_one_side_is_a_warning(read: Callable[..., Loaded], row: str, missing: str | None) -> None:
+    warnings = read(DEMO + f"prices: {{table: [{{provider: demo, {row}}}]}}").warnings
+
+    reason = f"no rate for {missing}: requests that use it are unpriced, and the catalog is not asked (0 is a rate)"
+    assert [warning.rpartition("gateway.yaml")[2] for warning in warnings] == (
+        [] if missing is None else [f":3:18: prices.table[0]: {reason}"]
+    )
 
 
 def test_a_budget_may_match_an_attribute_that_only_a_key_gives(read: Callable[..., Loaded]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from costspan.config.checks import Finding, Names
 from costspan.config.document import suggestion
 from costspan.config.prices import RATES, UNIT_OF, PriceRow, Rates
-from costspan.ir.usage import BUCKETS
+from costspan.ir.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 LEAST_PER_MILLION = Decimal("0.0005")
 """The cheapest tokens sold cost some 0.005 USD per million (embeddings, 2026-01): below, it may be per token."""
+
+_ONLY_INPUT = re.compile(r"embed|moderation|rerank", re.IGNORECASE)
+"""Models whose answers have no output tokens."""
 
 
 def findings(config: Config, names: Names) -> Iterator[Finding]:
@@ -83,8 +87,22 @@ def _prices(config: Config) -> Iterator[Finding]:
             yield Finding((*at, "to"), "not after `from`: the row never holds")
         if not _given(row):
             yield Finding(at, "a price without any rate: expected input, output, per_request or another")
+        if missing := _missing_side(row):
+            reason = (
+                f"no rate for {missing}: requests that use it are unpriced, and the catalog is not asked (0 is a rate)"
+            )
+            yield Finding(at, reason, warning=True)
         yield from _all_rates(at, row)
         yield from _tiers(at, row)
+
+
+def _missing_side(row: PriceRow) -> str | None:
+    """Return which of input and output has no rate, where the other has one and no fee stands for it."""
+    given = set(_given(row))
+    sides = {"input": given.intersection(INPUT_BUCKETS), "output": given.intersection(OUTPUT_BUCKETS)}
+    if given.difference(BUCKETS) or not given or _ONLY_INPUT.search(row.model):
+        return None
+    return next((side for side, rates in sides.items() if not rates), None)
 
 
 def _given(rates: Rates) -> list[str]:
