@@ -8,6 +8,8 @@ from costspan.config.load import Loaded
 
 DEMO = "providers: {demo: {kind: mock}}\n"
 
+REFERENCE_ONLY = "a secret must be a reference: ${NAME} or file:/run/secrets/name"
+
 FAULTS: dict[str, tuple[str, list[str]]] = {
     "C17 a cycle": (
         "routes:\n  a: {targets: [{route: b}]}\n  b: {targets: [demo/x, {route: c}]}\n  c: {targets: [{route: a}]}",
@@ -129,6 +131,39 @@ PROVIDERS: dict[str, tuple[str, list[str]]] = {
         "providers: {a/b: {kind: mock}}",
         ["gateway.yaml:1:18: providers.a/b: the name of a provider cannot contain / or begin or end with a space"],
     ),
+    "a credential in a header of any name": (
+        "providers: {a: {kind: mock, headers: {cf-aig-authorization: Bearer abcdefghijklmnop}}}",
+        [f"gateway.yaml:1:61: providers.a.headers.cf-aig-authorization: {REFERENCE_ONLY}"],
+    ),
+    "a long token in a header": (
+        f"providers: {{a: {{kind: mock, headers: {{x-goog-key: {'a1' * 16}}}}}}}",
+        [f"gateway.yaml:1:51: providers.a.headers.x-goog-key: {REFERENCE_ONLY}"],
+    ),
+    "a credential for the collector": (
+        "providers: {a: {kind: mock}}\ntelemetry: {otlp: {headers: {Authorization: Basic YWJjZGVmZ2hpamtsbW5v}}}",
+        [f"gateway.yaml:2:45: telemetry.otlp.headers.Authorization: {REFERENCE_ONLY}"],
+    ),
+    "the URL of an operation": (
+        "providers: {a: {kind: openai-compatible, base_url: 'http://127.0.0.1/v1/chat/completions/'}}",
+        [
+            (
+                "gateway.yaml:1:52: providers.a.base_url: end the URL before /chat/completions: "
+                "a base URL is the root of an API"
+            )
+        ],
+    ),
+    "the URL of another operation": (
+        "providers: {a: {kind: anthropic, api_key: '${KEY}', base_url: 'http://127.0.0.1/v1/messages'}}",
+        ["gateway.yaml:1:63: providers.a.base_url: end the URL before /messages: a base URL is the root of an API"],
+    ),
+    "a reference in a provider's name": (
+        "providers: {'${KEY}': {kind: mock}}",
+        ['gateway.yaml:1:13: providers."${KEY}": references are not resolved in names, only in values'],
+    ),
+    "a reference in a route's name": (
+        "providers: {demo: {kind: mock}}\nroutes:\n  ${KEY:-a}: demo/x",
+        ['gateway.yaml:3:3: routes."${KEY:-a}": references are not resolved in names, only in values'],
+    ),
     "inconsistent timeouts": (
         "providers: {a: {kind: mock, timeouts: {idle: 2s, total: 1s}}}",
         ["gateway.yaml:1:46: providers.a.timeouts.idle: longer than total"],
@@ -151,6 +186,10 @@ FINE: dict[str, str] = {
         "routes: {a: {targets: [{route: b}, {route: c}]}, b: {targets: [{route: c}]}, c: demo/x}"
     ),
     "a total shorter than phases that are defaults": "defaults: {timeouts: {total: 10s}}",
+    "headers that hold no credential": (
+        "telemetry: {otlp: {headers: {x-api-key-id: team-a, x-scope: aaaaaaaabbbbbbbbccccccccddddddddeeee, "
+        "authorization: 'Bearer ${KEY}'}}}"
+    ),
     "two listeners on ports of the system's choice": "server: {listen: '[::1]:0'}\nadmin: {listen: '[::1]:0'}",
     "a race over one route": "routes: {a: {targets: [demo/x, demo/y]}, b: {strategy: race, targets: [{route: a}]}}",
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from costspan.config.document import suggestion
 from costspan.config.labels import RESERVED, label_name
 from costspan.config.providers import is_loopback
+from costspan.config.values import looks_like_credential
 from costspan.config.yaml_loader import Path  # noqa: TC001 - a dataclass field's type stays inspectable
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from costspan.config.routes import Route
     from costspan.config.schema import Config, Provider, Timeouts
+    from costspan.config.values import Secret
+
+_REFERENCE_ONLY = "a secret must be a reference: ${NAME} or file:/run/secrets/name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,14 @@ def _listeners(config: Config) -> Iterator[Finding]:
     if config.admin.listen == config.server.listen and not config.server.listen.endswith(":0"):
         yield Finding(("admin", "listen"), "the same address as server.listen; use null for the main listener")
     if config.admin.token is not None and config.admin.token.literal:
-        yield Finding(("admin", "token"), "a secret must be a reference: ${NAME} or file:/run/secrets/name")
+        yield Finding(("admin", "token"), _REFERENCE_ONLY)
+    yield from _headers(config.telemetry.otlp.headers, ("telemetry", "otlp", "headers"))
+
+
+def _headers(headers: Mapping[str, Secret | str], at: Path) -> Iterator[Finding]:
+    for name, value in headers.items():
+        if isinstance(value, str) and looks_like_credential(name, value):
+            yield Finding((*at, name), _REFERENCE_ONLY)
 
 
 def _provider(name: str, provider: Provider) -> Iterator[Finding]:
@@ -82,7 +93,8 @@ def _provider(name: str, provider: Provider) -> Iterator[Finding]:
         for index, key in enumerate(provider.api_keys):
             path = (*at, "api_key") if provider.api_key is not None else (*at, "api_keys", index)
             if key.literal:
-                yield Finding(path, "a secret must be a reference: ${NAME} or file:/run/secrets/name")
+                yield Finding(path, _REFERENCE_ONLY)
+        yield from _headers(provider.headers, (*at, "headers"))
     if len(set(provider.api_keys)) < len(provider.api_keys):
         yield Finding((*at, "api_keys"), "the same key stands in the pool twice", warning=True)
     if provider.timeouts is not None:

@@ -81,9 +81,12 @@ class Document:
 
     def unknown_key(self, path: Path, known: Sequence[str]) -> Problem:
         """Return the problem of a key that does not exist, at the place of the key itself."""
+        return self.key_problem(path, f"unknown key{suggestion(str(path[-1]), known)}")
+
+    def key_problem(self, path: Path, reason: str) -> Problem:
+        """Return a problem at the place of the last key itself."""
         parent, _ = nearest(self.root, path[:-1])
         line, column = parent.keys.get(str(path[-1]), (parent.line, parent.column))
-        reason = f"unknown key{suggestion(str(path[-1]), known)}"
         return Problem(parent.file, line, column, self.describe(path), reason)
 
 

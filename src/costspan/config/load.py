@@ -32,6 +32,7 @@ ATTEMPTS = 3
 
 MAX_PRICE_FILES = 100
 MAX_ROUNDS = 8
+_NO_REFERENCE = "references are not resolved in names, only in values"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,7 @@ def _values(
             return scalar(node, node.content, path)
         if isinstance(node.content, list):
             return [value(item, (*path, index)) for index, item in enumerate(node.content)]
+        problems.extend(document.key_problem((*path, key), _NO_REFERENCE) for key in node.content if "${" in key)
         return {key: value(member, (*path, key)) for key, member in node.content.items()}
 
     def scalar(node: Node, text: str, path: KeyPath) -> object:

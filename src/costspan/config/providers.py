@@ -43,6 +43,9 @@ DEFAULT_FALLBACK_ON: tuple[FallbackReason, ...] = (
 _PLAIN_HTTP_SUFFIXES = (".svc", ".local", ".localhost", ".docker.internal")
 """Names that only a cluster's or a machine's own resolver answers; the rest must be https."""
 
+_OPERATIONS = ("/chat/completions", "/completions", "/messages", "/responses", "/embeddings")
+"""Paths of single operations, which the gateway adds itself."""
+
 
 def is_loopback(url: str | None) -> bool:
     """Whether `url` names this machine: no request to it leaves the host."""
@@ -69,6 +72,9 @@ def _base_url(url: str) -> str:
         raise ValueError("a URL must not hold user or password: use api_key or headers")
     if "?" in url or "#" in url:
         raise ValueError("a base URL has no query and no fragment")
+    operation = next((end for end in _OPERATIONS if parts.path.rstrip("/").endswith(end)), None)
+    if operation is not None:
+        raise ValueError(f"end the URL before {operation}: a base URL is the root of an API")
     if parts.scheme == "http" and not _may_be_plain(url, host):
         raise ValueError("http:// is allowed only to loopback and cluster-internal names; use https://")
     return url.rstrip("/")

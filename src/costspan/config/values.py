@@ -58,10 +58,18 @@ KEY_SHAPES = tuple(
 )
 """How keys of the well-known providers begin, as of 2026-01; for refusing keys written into the file."""
 
+_CREDENTIAL_NAME = re.compile(r"auth|key|token|secret|password|credential|cookie", re.IGNORECASE)
+_CREDENTIAL = re.compile(r"^\s*(?:bearer|basic|token)\s+[!-~]{16,}|[A-Za-z0-9+/_=.~-]{32,}", re.IGNORECASE)
+
 
 def looks_like_key(text: str) -> bool:
     """Whether `text` holds what is, by its shape, a provider's key."""
     return any(shape.search(text) for shape in KEY_SHAPES)
+
+
+def looks_like_credential(header: str, value: str) -> bool:
+    """Whether a header holds, by its name and its shape, a credential of any make."""
+    return bool(_CREDENTIAL_NAME.search(header) and _CREDENTIAL.search(value))
 
 
 def parse_duration(text: str) -> float:
