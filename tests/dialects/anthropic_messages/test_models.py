@@ -9,7 +9,8 @@ from costspan.dialects.anthropic_messages.models import Traits, traits_of
 from costspan.ir.request import Message, ReasoningOptions, Request, Sampling, Text
 from costspan.wire import json
 
-OLDEST = Traits(adaptive=False)
+OLDEST = Traits(adaptive=False, schemas=False)
+OLDER = Traits(adaptive=False, temperature_with_top_p=False, schemas=False)
 OLD = Traits(adaptive=False, temperature_with_top_p=False)
 BETWEEN = Traits(temperature_with_top_p=False)
 NEW = Traits(budgets=False, sampling=False, off="")
@@ -20,7 +21,7 @@ MODELS = {
     "claude-3-7-sonnet-20250219": OLDEST,
     "claude-sonnet-4-20250514": OLDEST,
     "claude-opus-4@20250514": OLDEST,
-    "claude-opus-4-1-20250805": OLD,
+    "claude-opus-4-1-20250805": OLDER,
     "claude-haiku-4-5-20251001": OLD,
     "us.anthropic.claude-sonnet-4-5-20250929-v1:0": OLD,
     "claude-sonnet-4-6": BETWEEN,

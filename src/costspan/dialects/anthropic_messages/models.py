@@ -5,6 +5,7 @@ docs.aws.amazon.com/bedrock, claude-messages-adaptive-thinking: 4.5 and older ta
 adaptive thinking, Mythos and Fable cannot be switched off.
 platform.claude.com, migration guides: from Opus 4.7 on, sampling other than by default is refused; from Opus 5 on,
 thinking is on unless switched off.
+platform.claude.com, structured outputs: from 4.5 on.
 The API's error since Opus 4.1: "temperature and top_p cannot both be specified for this model".
 """
 
@@ -30,6 +31,8 @@ class Traits:
     temperature_with_top_p: bool = True
     off: str | None = "disabled"
     """How not to think: this `thinking.type`, by saying nothing (empty), or not at all (None)."""
+    schemas: bool = True
+    """Whether an answer can be held to a schema."""
     by_default: bool = False
     """Whether it thinks unless told not to."""
 
@@ -46,7 +49,7 @@ def traits_of(model: str) -> Traits:
         return _ANY
     version = (int(found["major"]), int(found["minor"] or 0))
     if version < (4, 6):
-        return Traits(adaptive=False, temperature_with_top_p=version < (4, 1))
+        return Traits(adaptive=False, temperature_with_top_p=version < (4, 1), schemas=version >= (4, 5))
     if version < (4, 7):
         return Traits(temperature_with_top_p=False)
     off = None if found["family"] in _ALWAYS_THINK else "disabled" if version >= (5, 0) else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from costspan.dialects.anthropic_messages.blocks_encode import encode_blocks, encode_cache, simplest
+from costspan.dialects.anthropic_messages.models import traits_of
+from costspan.dialects.anthropic_messages.schemas import fit_schema
 from costspan.dialects.anthropic_messages.thinking import add_limits
 from costspan.dialects.anthropic_messages.vocabulary import NAME, TIERS_OUT
 from costspan.dialects.losses import Losses
@@ -26,8 +28,8 @@ _CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
 def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     """Write a request.
 
-    Raises `Untranslatable` for several choices, sound and video, images, documents and files of other kinds, and JSON
-    without a schema.
+    Raises `Untranslatable` for several choices, sound and video, images, documents and files of other kinds, JSON
+    without a schema, and a schema where the model takes none.
     """
     if request.n > 1:
         raise Untranslatable(f"{NAME} gives one choice only", param="n")
@@ -37,7 +39,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     _add_tools(body, request, losses)
     _add_sampling(body, request, losses)
     add_limits(body, request, losses)
-    _add_format(body, request)
+    _add_format(body, request, losses)
     _add_rest(body, request, losses)
     _note_unknown(request, losses)
     try:
@@ -142,13 +144,16 @@ def _add_sampling(body: json.Object, request: Request, losses: Losses) -> None:
         body["stop_sequences"] = stop
 
 
-def _add_format(body: json.Object, request: Request) -> None:
+def _add_format(body: json.Object, request: Request, losses: Losses) -> None:
     wanted = request.output_format
     if wanted is None:
         return
     if wanted.schema is None:  # an instruction in the prompt would be no promise
         raise Untranslatable(f"{NAME} has no JSON output without a schema", param="response_format")
-    body.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": wanted.schema}
+    if not traits_of(request.model).schemas:
+        raise Untranslatable(f"{request.model} takes no schema for its answer", param="response_format")
+    schema = fit_schema(wanted.schema, losses)
+    body.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": schema}
 
 
 def _add_rest(body: json.Object, request: Request, losses: Losses) -> None:
