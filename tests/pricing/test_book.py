@@ -29,7 +29,12 @@ CATALOG = Catalog(
         "providers": {
             "openai": {
                 "fallback": [],
-                "models": [["gpt-5", ["starts_with", "gpt-5"], [[None, {"input_mtok": "1.25"}]], []]],
+                "models": [
+                    ["gpt-5-mini", ["starts_with", "gpt-5-mini"], [[None, {"input_mtok": "0.25"}]], []],
+                    ["gpt-4", ["equals", "gpt-4"], [[None, {"input_mtok": "30"}]], []],
+                    ["gpt-4-old", ["equals", "gpt-4-0314"], [[None, {"input_mtok": "60"}]], []],
+                    ["gpt-5", ["starts_with", "gpt-5"], [[None, {"input_mtok": "1.25"}]], []],
+                ],
             },
             "google": {
                 "fallback": [],
@@ -95,6 +100,40 @@ def test_look_up(asked: dict[str, str | None], source: str | None) -> None:
     )
 
     assert (price and price.source) == source
+
+
+SERVED: dict[str, tuple[str, str | None, str | None, bool]] = {
+    "not known": ("gpt-5", None, "gpt-5", False),
+    "the same": ("gpt-5", "gpt-5", "gpt-5", False),
+    "another": ("gpt-5", "gpt-5-mini-2025-08-07", "gpt-5-mini", True),
+    "another, smaller asked": ("gpt-5-mini", "gpt-5", "gpt-5", True),
+    "dated": ("gpt-5", "gpt-5-2025-08-07", "gpt-5", False),
+    "another name for the same row": ("gpt-5", "gpt-5x", "gpt-5", False),
+    "a dated spelling keeps the requested price": ("gpt-4", "gpt-4-0314", "gpt-4", False),
+    "without `latest` and its variant": ("gpt-4:nitro", "gpt-4-0314", "gpt-4-old", False),
+    "without a price": ("gpt-5", "mystery", "gpt-5", False),
+    "only the served has one": ("auto", "gpt-5", "gpt-5", False),
+    "neither": ("auto", "mystery", None, False),
+}
+
+
+@pytest.mark.parametrize(("asked", "served", "name", "flagged"), SERVED.values(), ids=SERVED.keys())
+def test_another_model_that_answered_is_billed_at_its_own_price(
+    asked: str, served: str | None, name: str | None, *, flagged: bool
+) -> None:
+    price = PriceBook([], CATALOG, "1").find("openai", "openai", asked, served=served, at=NOON)
+
+    assert (price and price.source) == (name and f"catalog:openai/{name}")
+    assert price is None or cost(Usage({"input": 1}), price, at=NOON).flags == ("served_other_model",) * flagged
+
+
+def test_a_row_for_the_requested_model_holds_whatever_served() -> None:
+    book = PriceBook([row("openai", "gpt-5", "deployment")], CATALOG, "1")
+
+    price = book.find("openai", "openai", "gpt-5", served="gpt-4", at=NOON)
+
+    assert price is not None
+    assert (price.source, price.flags) == ("deployment", ())
 
 
 def test_a_price_carries_the_version_of_where_it_was_found() -> None:

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from costspan.errors import Malformed
+from costspan.ir.usage import Usage
+from costspan.pricing.book import PriceBook
 from costspan.pricing.catalog import Catalog
 from costspan.pricing.rates import Hours, Rates, ServiceTier, Tier
+from costspan.pricing.settle import settle
 from costspan.wire import json
 
 D = Decimal
@@ -209,3 +212,28 @@ def test_variants_become_service_tiers_key_by_key_the_first_counts() -> None:
 def test_an_export_that_is_not_json_is_malformed() -> None:
     with pytest.raises(Malformed):
         Catalog.from_export(b"Traceback (most recent call last):")
+
+
+def test_a_free_model_without_prices_costs_nothing_and_another_stays_unpriced() -> None:
+    book = PriceBook([], catalog(model("a/b:free", prices=[[None, {}]]), model("a/b", prices=[[None, {}]])), "1")
+    usage = Usage({"input": 10, "cache_read": 5, "output": 3})
+    asked = [(name, book.find("p", "p", name, at=NOON)) for name in ("a/b:free", "a/b")]
+
+    settled = [
+        settle(usage, price, price_as=None, reached=True, estimate=None, estimate_basis="", service_tier=None, at=NOON)
+        for _, price in asked
+    ]
+
+    assert [(each.status, each.cost_usd) for each in settled] == [("free", Decimal(0)), ("unpriced", None)]
+
+
+def test_a_model_that_searches_without_a_fee_in_the_catalog_has_a_gap() -> None:
+    fees = {"input_mtok": "2.5", "web_searches_kcount": "10"}
+    found = catalog(
+        model("gpt-4o-search-preview", prices=[[None, {"input_mtok": "2.5"}]]),
+        model("gpt-5-search-api", prices=[[None, fees]]),
+    )
+
+    rows = [found.find("p", name, NOON) for name in ("gpt-4o-search-preview", "gpt-5-search-api")]
+
+    assert [row and row.gaps for row in rows] == [("web_search",), ()]

@@ -187,7 +187,10 @@ class Run:
         )
 
     def _price_found(self) -> Price | None:
-        return self._price or (self._find_price(self.model_served) if self.model_served else None)
+        """The price, by the model that served where it is known: the book remembers its answers."""
+        if self.model_served is None or self.model_served == self.step.model:
+            return self._price
+        return self._find_price(self.model_served)
 
     def _settle(
         self, error: UpstreamError | None, price: Price | None, estimate: Decimal | None, basis: str

@@ -5,7 +5,10 @@ The order, first hit wins:
     1. rows that name the provider, for the requested model, then rows that name its kind (not with `price_as: free`)
     2. the same for the served model
     3. `price_as: free`: a price of zero
-    4. the catalog, for the requested model, then for the served one
+    4. the catalog, for the served model, then for the requested one
+
+A served model whose name is the requested one with a date is no other model: the requested one's price holds. Where a
+really different one answered and its price is billed in place of a known one, the price says `served_other_model`.
 
 Among rows: an exact model name before globs, longer globs before shorter ones, and of several rows for the same name
 the one that came into force last. A row that is not in force on the day is not there.
@@ -36,6 +39,12 @@ FREE = Price(
 
 _REMEMBERED = 4096
 """Answers kept. Model names come from clients, so their number is not ours to trust; starting over is cheap."""
+
+OTHER_MODEL = "served_other_model"
+"""Flag: another model than the requested one answered, and its price is billed."""
+
+_DATED = re.compile(r"(-latest)?([-@]?(20\d\d-?\d\d-?\d\d|\d{3,4}))?")
+"""What a served name may have after the requested one and still mean the same: `-2025-08-07`, `@20250929`, `-0709`."""
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -81,20 +90,28 @@ class PriceBook:
 
     def _look_up(self, key: tuple[str, str, str, str | None, str | None, Decimal], at: datetime) -> Price | None:
         provider, kind, model, served, price_as, discount = key
-        models = (model,) if served is None or served == model else (model, served)
         owners = (provider,) if price_as == "free" or kind == provider else (provider, kind)
-        for name in models:
-            for owner in owners:
-                if owner in self._owners and (row := self._owners[owner].find(name, at.date())):
-                    return _price(row, discount, self.version)
+        if row := self._in_table(owners, model, at):
+            return _price(row, discount, self.version)
+        asked = None if price_as == "free" else self._in_catalog(kind, price_as, model, at)
+        flags = (OTHER_MODEL,) if asked and not _same_model(model, served) else ()
+        if row := self._in_table(owners, served, at):
+            return _price(row, discount, self.version, flags)
         if price_as == "free":
             return FREE
-        if self.catalog is not None:
-            catalog_provider = kind if price_as in {None, "provider"} else price_as
-            for name in models:
-                if row := self.catalog.find(catalog_provider, name, at):
-                    return _price(row, discount, self.catalog.version)
-        return None
+        found = self._in_catalog(kind, price_as, served, at)
+        if asked and (not found or not flags or found.source == asked.source):
+            found, flags = asked, ()
+        return _price(found, discount, self.catalog.version, flags) if found and self.catalog else None
+
+    def _in_table(self, owners: tuple[str, ...], model: str | None, at: datetime) -> Row | None:
+        shelves = [self._owners[owner] for owner in owners if owner in self._owners] if model is not None else []
+        return next((row for shelf in shelves if (row := shelf.find(model or "", at.date()))), None)
+
+    def _in_catalog(self, kind: str, price_as: str | None, model: str | None, at: datetime) -> Row | None:
+        if self.catalog is None or model is None:
+            return None
+        return self.catalog.find(kind if price_as in {None, "provider"} else price_as or kind, model, at)
 
 
 class _Shelf:
@@ -121,7 +138,16 @@ def _owners(rows: Sequence[Row]) -> frozenset[str]:
     return frozenset(row.provider for row in rows)
 
 
-def _price(row: Row, discount: Decimal, version: str) -> Price:
+def _same_model(asked: str, served: str | None) -> bool:
+    """Whether `served` is another spelling of `asked`, or not known."""
+    if served is None:
+        return True
+    plain, other = (name.lower().partition(":")[0] for name in (asked, served))  # OpenRouter's `:free`, `:nitro`
+    plain = plain.removesuffix("-latest")
+    return other.startswith(plain) and _DATED.fullmatch(other[len(plain) :]) is not None
+
+
+def _price(row: Row, discount: Decimal, version: str, flags: tuple[str, ...] = ()) -> Price:
     return Price(
         rates=row.rates,
         tiers=row.tiers,
@@ -131,4 +157,5 @@ def _price(row: Row, discount: Decimal, version: str) -> Price:
         source=row.source,
         version=version,
         gaps=row.gaps,
+        flags=flags,
     )

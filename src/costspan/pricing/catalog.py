@@ -16,7 +16,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from costspan.pricing.rates import Hours, Rates, Row, ServiceTier, Tier
+from costspan.ir.usage import BUCKETS
+from costspan.pricing.rates import ZERO, Hours, Rates, Row, ServiceTier, Tier
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ _HARMLESS_GAPS = frozenset(
 
 _TIER_CONTEXTS = ("service_tier", "processing", "speed")
 """Contexts of variants whose value is a way of being served: `flex`, `batch`, `fast`."""
+
+_FREE = ":free"
+"""OpenRouter's suffix of models that cost nothing. The catalog lists them without prices."""
+
+_SEARCHES = re.compile(r"-search-(preview|api)")
+"""OpenAI's models that always search and are billed for it. The catalog has no fee, usage reports no count."""
 
 _COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=[-:]|$)")
 
@@ -132,7 +139,11 @@ class _Model:
     def _make_row(self, begin: date | None, end: date | None, *, resold: bool) -> Row:
         base, hours = _standard(self._prices, begin)
         rates, tiers = _rates(base)
-        known = {*_BUCKET_OF, *_UNIT_OF, *_HARMLESS_GAPS}
+        if self.name.endswith(_FREE) and not (rates.tokens or rates.units):
+            rates = Rates(dict.fromkeys(BUCKETS, ZERO))
+        gaps = base.keys() - {*_BUCKET_OF, *_UNIT_OF, *_HARMLESS_GAPS}
+        if _SEARCHES.search(self.name) and "web_search_calls" not in rates.units:
+            gaps |= {"web_search"}
         return Row(
             provider=self._provider,
             model=self.name,
@@ -143,7 +154,7 @@ class _Model:
             tiers=tiers,
             service_tiers={} if resold else _service_tiers(self._variants, begin),
             hours=hours,
-            gaps=tuple(sorted(base.keys() - known)),
+            gaps=tuple(sorted(gaps)),
         )
 
 

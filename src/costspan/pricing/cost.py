@@ -7,6 +7,7 @@ Parts are disjoint because buckets are; the total is their sum. Approximations a
     unpriced_unit:<unit>         units without a fee; the rest of the cost is exact
     tier_unpriced:<tier>         served in a tier we have no price for; billed at the base rates
     tier_assumed                 the provider did not say which tier served; the requested one was billed
+    served_other_model           another model than the requested one answered, and its price is billed
     unmapped:<name>              the source prices something that usage has no bucket for
     usage_inconsistent           a count was negative; it is not billed (`usage.inconsistent` is the caller's to report)
 """
@@ -86,6 +87,7 @@ def cost(usage: Usage, price: Price, *, service_tier: str | None = None, at: dat
             flags += ("usage_inconsistent" if count < 0 else f"unpriced_bucket:{bucket}",)
     if usage.units or "requests" in plan.units:
         total, flags = _add_units(usage, plan, parts, total, flags)
+    flags += price.flags
     if price.gaps:
         flags += tuple(f"unmapped:{name}" for name in price.gaps)
     return Cost(total, parts, tuple(dict.fromkeys(flags)) if len(flags) > 1 else flags)

@@ -229,6 +229,8 @@ class Price:
     source: str = ""
     version: str = ""
     gaps: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    """What is to be known of how the price was chosen; on every cost made of it."""
     _plans: dict[_PlanKey, Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def plan(self, usage: Usage, service_tier: str | None, at: datetime) -> Plan:

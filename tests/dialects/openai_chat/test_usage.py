@@ -145,6 +145,15 @@ def test_reasoning_outside_completion_is_added_unless_the_total_holds_it(total: 
 
 COSTS: dict[str, tuple[dict[str, Any], Decimal | None]] = {
     "openrouter": ({"cost": 0.000106}, Decimal("0.000106")),
+    "openrouter, own key": (
+        {"cost": 0.0001, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.02}},
+        Decimal("0.0201"),
+    ),
+    "openrouter, own key, no more said": ({"cost": 0.0001, "is_byok": True, "cost_details": None}, Decimal("0.0001")),
+    "openrouter, its own key": (
+        {"cost": 0.02, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.02}},
+        Decimal("0.02"),
+    ),
     "zero": ({"cost": 0}, Decimal(0)),
     "negative": ({"cost": -1}, None),
     "text": ({"cost": "1"}, None),

@@ -161,13 +161,26 @@ def _cost(report: json.Object) -> Decimal | None:
     cost = report.get("cost")
     if isinstance(cost, dict):  # Perplexity breaks it down
         cost = cost.get("total_cost")
+    stated = _usd(cost)
+    if stated is not None and report.get("is_byok") is True:
+        # OpenRouter, with the caller's own key: `cost` is its fee only, the provider bills the rest
+        # (openrouter.ai/docs, usage accounting, read 2026-11-23). Without such a key `cost` includes it.
+        upstream = _usd(_object(report, "cost_details").get("upstream_inference_cost"))
+        return stated if upstream is None else stated + upstream
     if type(cost) in {int, float}:
-        stated = Decimal(str(cost))
-        return stated if stated.is_finite() and stated >= 0 else None
+        return stated
     ticks = report.get("cost_in_usd_ticks")
     if type(ticks) is int and ticks >= 0:
         return (ticks * USD_PER_TICK).normalize() if ticks else Decimal(0)
     return None
+
+
+def _usd(value: object) -> Decimal | None:
+    """A non-negative number of USD, None for anything else."""
+    if type(value) not in {int, float}:
+        return None
+    stated = Decimal(str(value))
+    return stated if stated.is_finite() and stated >= 0 else None
 
 
 def write_usage(usage: Usage) -> json.Object:
