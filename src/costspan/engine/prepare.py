@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from costspan.dialects import DIALECTS
 from costspan.errors import ClientError, Malformed, Untranslatable
+from costspan.ir.profile import TAKES_REASONING_EFFORT
 from costspan.wire.patch import patch, prepend, replace_string
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from costspan.engine.call import Call
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
+
+_FOREIGN = (b'"cs1.', b'"signature":""', b'"signature": ""')
+"""Marks of another dialect's thinking that we gave to this client. Whoever did not sign it refuses it with a 400, so
+such a conversation is written anew, without it; everything else of the same dialect passes byte for byte."""
 
 _MAX_TOKENS = frozenset({"max_tokens", "max_completion_tokens"})
 
@@ -40,17 +45,21 @@ def prepare(call: Call, step: Step, account: Account) -> Prepared:
     Raises `Untranslatable` when the target's dialect cannot express it (or, with `require_parameters`, would lose a
     parameter), `ClientError` when the request itself is wrong.
     """
-    name = account.dialect_for(call.dialect.NAME)
-    if name == call.dialect.NAME:
-        return _patched(call, step)
-    dialect = DIALECTS[name]
+    dialect = DIALECTS[account.dialect_for(call.dialect.NAME)]
+    profile = account.kind.profile
+    if dialect.NAME == call.dialect.NAME:
+        if not any(mark in call.body for mark in _FOREIGN):
+            return _patched(call, step)
+        profile = replace(profile, quirks=profile.quirks | {TAKES_REASONING_EFFORT})  # the client's own choice of words
     request = replace(call.canonical(), model=step.model)
     if step.params:
         request = replace(call.dialect.decode_request(with_defaults(call.fields, step.params)), model=step.model)
-    encoded = dialect.encode_request(request, account.kind.profile)
+    encoded = dialect.encode_request(request, profile)
     if encoded.losses and call.require_parameters:
         raise Untranslatable(f"{encoded.losses[0]} cannot be expressed for {step.label}", param=encoded.losses[0])
-    return Prepared(dialect, encoded.body, encoded.losses)
+    hidden = call.peek.stream and not call.peek.wants_usage and not call.cost_in_body
+    added = hidden and dialect.NAME == call.dialect.NAME
+    return Prepared(dialect, encoded.body, encoded.losses, added_usage=added)
 
 
 def _patched(call: Call, step: Step) -> Prepared:

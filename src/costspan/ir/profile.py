@@ -25,4 +25,7 @@ class Profile:
     quirks: frozenset[str] = frozenset()
 
 
+TAKES_REASONING_EFFORT = "takes_reasoning_effort"
+"""Quirk: `reasoning_effort` as it was asked for, whatever the model; else only where the model is known to take it."""
+
 PLAIN = Profile()

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from costspan.dialects.openai_chat.effort import fitting
 from costspan.dialects.openai_chat.strict_schema import may_be_strict
-from costspan.dialects.openai_chat.vocabulary import NAME, SERVICE_TIERS, TAKES_REASONING_EFFORT
+from costspan.dialects.openai_chat.vocabulary import NAME, SERVICE_TIERS
 from costspan.dialects.openai_chat.write_messages import Writer
 from costspan.dialects.types import PLAIN, Encoded
 from costspan.errors import Untranslatable
+from costspan.ir.profile import TAKES_REASONING_EFFORT
 from costspan.ir.reasoning import effort_of
 from costspan.wire import json
 
