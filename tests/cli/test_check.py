@@ -71,3 +71,9 @@ def test_an_open_door_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_a_file_that_rejects_what_has_no_price_is_told_of_its_targets(tmp_path: Path) -> None:
     assert run(tmp_path, PROVIDERS + "  on_unpriced: reject\nroutes: {a: demo/x}\n") == 1
+
+
+def test_a_file_without_routes_has_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, PROVIDERS) == 0
+
+    assert capsys.readouterr().out.splitlines()[1:] == ["no routes", "providers: demo, other; client keys: 0"]

@@ -95,9 +95,9 @@ def _print(source: Source, snapshot: Snapshot, rows: list[json.Object], warnings
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"{source.name}: valid")
-    for number, line in enumerate(_lines(rows)):
+    for number, line in enumerate(_lines(rows) if rows else ()):
         console.print(line, style="bold" if number == 0 else "red" if rows[number - 1]["price"] is None else "")
-    console.print("prices: USD per million tokens", style="dim")
+    console.print("prices: USD per million tokens" if rows else "no routes", style="dim")
     console.print(f"providers: {', '.join(snapshot.accounts) or 'none'}; client keys: {len(snapshot.keys)}")
     for warning in warnings:
         console.print(f"warning: {warning}", style="yellow")
