@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 from opentelemetry.exporter.prometheus._mapping import map_unit, sanitize_attribute, sanitize_full_name
@@ -65,16 +66,20 @@ def test_prometheus_reads_back_hostile_label_values() -> None:
 
 
 def test_no_label_is_written_twice() -> None:
-    recorded = Metrics(GAUGES, ("team", "te-am", "te_am", "le", "gen_ai.token.type", "status"), lambda: 0)
+    names = ("team", "te-am", "te_am", "le", "gen_ai.token.type", "status")
+    recorded = Metrics(GAUGES, names, lambda: 0)
     for attempt in ATTEMPTS:
-        recorded.record_attempt(attempt)
+        origin = replace(attempt.started.origin, attributes=dict.fromkeys(names, "x"))
+        recorded.record_attempt(replace(attempt, started=replace(attempt.started, origin=origin)))
 
     text = render(recorded.collect(), {"a.b": "first", "a_b": "second"}).decode()
 
     assert 'target_info{a_b="first"} 1' in text
     for line in text.splitlines():
-        names = re.findall(r'[{,](\w+)="', line)
-        assert sorted(names) == sorted(set(names))
+        labels = re.findall(r'[{,](\w+)="', line)
+        assert sorted(labels) == sorted(set(labels))
+    assert 'te_am="x"' in text
+    assert 'le="x"' not in text
     buckets = [s for f in text_string_to_metric_families(text) for s in f.samples if s.name.endswith("usage_bucket")]
     assert {bucket.labels["le"] for bucket in buckets} > {"1.0", "+Inf"}
     assert {bucket.labels["gen_ai_token_type"] for bucket in buckets} == {"input", "output"}
