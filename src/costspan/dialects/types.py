@@ -59,6 +59,8 @@ class Peek:
     tools: bool = False
     json_schema: bool = False
     n: int = 1
+    service_tier: str | None = None
+    """The way of being served that was asked for, as a price names it: `flex`, `priority`, `fast`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,13 +203,9 @@ class Run:
             reached=self._billable(error),
             estimate=estimate,
             estimate_basis=basis,
-            service_tier=self._tier_asked(),
+            service_tier=self.call.peek.service_tier,
             at=self._at,
         )
-
-    def _tier_asked(self) -> str | None:
-        tier = self.call.fields.get("service_tier")
-        return tier if isinstance(tier, str) else None
 
     def _learn(self) -> None:
         """Take over what the stream told."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from costspan.dialects import DIALECTS
 from costspan.dialects import anthropic_messages as dialect
 from costspan.dialects.types import Peek
 from costspan.errors import ClientError
@@ -90,3 +91,18 @@ def test_a_very_deep_request_is_weighed_without_recursion() -> None:
         deep = [deep]
 
     assert dialect.peek({**HI, "system": deep}).prompt_chars == 21
+
+
+@pytest.mark.parametrize(
+    ("fields", "tier"),
+    [
+        ({"speed": "fast", "service_tier": "auto"}, "fast"),
+        ({"speed": "standard", "service_tier": "auto"}, "auto"),
+        ({"speed": 1}, None),
+        ({}, None),
+    ],
+)
+def test_the_tier_that_is_asked_for_is_told(fields: dict[str, Any], tier: str | None) -> None:
+    body = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
+
+    assert DIALECTS["anthropic-messages"].peek(body | fields).service_tier == tier

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from costspan.dialects import openai_chat
+from costspan.dialects import DIALECTS, openai_chat
 from costspan.dialects.types import Peek
 from costspan.errors import ClientError
 
@@ -112,3 +112,12 @@ def test_a_wrong_field_is_named(change: dict[str, Any], code: str, param: str, s
 @pytest.mark.parametrize("name", ["stream", "max_tokens", "temperature", "n", "tools", "stream_options"])
 def test_null_is_absent(name: str) -> None:
     assert openai_chat.peek({"model": "m", "messages": HI, name: None}).model == "m"
+
+
+@pytest.mark.parametrize(
+    ("fields", "tier"), [({"service_tier": "flex"}, "flex"), ({"service_tier": 1}, None), ({}, None)]
+)
+def test_the_tier_that_is_asked_for_is_told(fields: dict[str, Any], tier: str | None) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+
+    assert DIALECTS["openai-chat"].peek(body | fields).service_tier == tier

@@ -45,7 +45,16 @@ def peek(body: json.Object) -> Peek:
         media=media,
         tools=bool(tools),
         json_schema=_wants_schema(body),
+        service_tier=_tier(body),
     )
+
+
+def _tier(body: json.Object) -> str | None:
+    """`speed` is what has a price of its own; `service_tier` has none, but its words may."""
+    speed, tier = body.get("speed"), body.get("service_tier")
+    if isinstance(speed, str) and speed != "standard":
+        return speed
+    return tier if isinstance(tier, str) else None
 
 
 def _model(value: object) -> str:

@@ -30,6 +30,7 @@ def peek(body: json.Object) -> Peek:
     fields.number(body, "temperature")
     tools = _tools(body)
     response_format = body.get("response_format")
+    tier = body.get("service_tier")
     return Peek(
         model=model,
         stream=stream,
@@ -40,6 +41,7 @@ def peek(body: json.Object) -> Peek:
         tools=bool(tools),
         json_schema=isinstance(response_format, dict) and response_format.get("type") == "json_schema",
         n=fields.integer(body, "n", 1, fields.MAX_CHOICES) or 1,
+        service_tier=tier if isinstance(tier, str) else None,
     )
 
 
