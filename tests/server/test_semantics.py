@@ -73,7 +73,11 @@ BAD: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
     "61: stream a number": ({"stream": 1}, "invalid_type", BOTH),
     "61: stream an object": ({"stream": {}}, "invalid_type", BOTH),
     **{
-        f"62: max_tokens {value!r}": ({"max_tokens": value}, "invalid_value", BOTH)
+        f"62: max_tokens {value!r}": (
+            {"max_tokens": value},
+            "invalid_value",
+            BOTH if value != 0 else OPENAI,  # Anthropic takes 0: it fills the prompt cache and answers nothing
+        )
         for value in (-1, 0, 1.5, 2**63, 1e30, "10", True, [9])
     },
     "62: no max_tokens": ({"max_tokens": ...}, "invalid_value", ANTHROPIC),

@@ -92,7 +92,8 @@ class Run:
         )
 
     def _start(self, attempt_id: str, span_id: str) -> AttemptStarted:
-        output = min(self.call.peek.max_output_tokens or EXPECTED_OUTPUT, EXPECTED_OUTPUT)
+        limit = self.call.peek.max_output_tokens
+        output = EXPECTED_OUTPUT if limit is None else min(limit, EXPECTED_OUTPUT)
         price = self._price
         estimate = None
         if price is not None:
