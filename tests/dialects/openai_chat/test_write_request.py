@@ -281,3 +281,10 @@ def test_a_tool_name_that_is_too_long_is_refused() -> None:
         encode(tools=(Tool("f" * 65),))
 
     assert caught.value.param == "tools"
+
+
+def test_a_request_for_no_output_is_not_one_that_this_dialect_has() -> None:
+    with pytest.raises(Untranslatable) as caught:
+        openai_chat.encode_request(Request("m", HI, max_output_tokens=0))
+
+    assert caught.value.param == "max_tokens"

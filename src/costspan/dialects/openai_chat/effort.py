@@ -1,8 +1,9 @@
 """Which models take `reasoning_effort`, and which words of it: any other answers 400 "Unrecognized request argument".
 
-Source: OpenAI's model pages and the docstring of `reasoning_effort` in the official SDK (openai 3.54.0): `none` from
-gpt-5.1 on, `minimal` for gpt-5 only, `xhigh` after gpt-5.1, the pro models at least high or medium; gpt-oss: its model
-card (low, medium, high). Read 2026-11-23. A host's prefix (`openai/gpt-oss-120b`) does not matter.
+Sources: the docstring of `reasoning_effort` in Microsoft's copy of the API (learn.microsoft.com, @azure/ai-projects
+`ReasoningEffort`, read 2026-11-23): `none` from gpt-5.1 on, gpt-5-pro high only, `xhigh` after gpt-5.1-codex-max; and
+OpenAI's own error text for gpt-5.1 (openai-agents-python#2089): none, low, medium, high. `minimal` of gpt-5, the words
+of the other pro and codex models and of gpt-oss are from memory. A host's prefix (`openai/gpt-oss-120b`) is passed over.
 """
 
 from __future__ import annotations

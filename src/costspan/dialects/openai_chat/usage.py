@@ -164,7 +164,7 @@ def _cost(report: json.Object) -> Decimal | None:
     stated = _usd(cost)
     if stated is not None and report.get("is_byok") is True:
         # OpenRouter, with the caller's own key: `cost` is its fee only, the provider bills the rest
-        # (openrouter.ai/docs, usage accounting, read 2026-11-23). Without such a key `cost` includes it.
+        # (openrouter.ai/docs, usage accounting, read 2026-08-22). Without such a key `cost` includes it.
         upstream = _usd(_object(report, "cost_details").get("upstream_inference_cost"))
         return stated if upstream is None else stated + upstream
     if type(cost) in {int, float}:

@@ -43,6 +43,8 @@ _ASSUMED_OUTPUT: Final = 32_000
 
 def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     """Write `request` for an upstream. Raises `Untranslatable` where leaving out would change the meaning."""
+    if request.max_output_tokens == 0:  # Anthropic's way to fill the prompt cache; 400 here
+        raise Untranslatable("a request for no output at all cannot be expressed in openai-chat", param="max_tokens")
     writer = Writer(profile.quirks)
     losses: list[str] = []
     body: json.Object = {
