@@ -3,7 +3,7 @@
 Sources: the docstring of `reasoning_effort` in Microsoft's copy of the API (learn.microsoft.com, @azure/ai-projects
 `ReasoningEffort`, read 2026-11-23): `none` from gpt-5.1 on, gpt-5-pro high only, `xhigh` after gpt-5.1-codex-max; and
 OpenAI's own error text for gpt-5.1 (openai-agents-python#2089): none, low, medium, high. `minimal` of gpt-5, the words
-of the other pro and codex models and of gpt-oss are from memory. A host's prefix (`openai/gpt-oss-120b`) is passed over.
+of the other pro and codex models and of gpt-oss are from memory. A host's prefix (`openai/gpt-oss-120b`) is left off.
 """
 
 from __future__ import annotations
