@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from costspan.engine.failure import expired
 from costspan.engine.prepare import prepare
 from costspan.errors import Category, ClientError, CostspanError, Untranslatable, UpstreamError
 from costspan.routing.retry import RetryBudget, delay, may_retry
@@ -34,10 +35,9 @@ class Exhausted(CostspanError):
 
     kind = "exhausted"
 
-    def __init__(self, last: UpstreamError | None, refusal: ClientError | None = None) -> None:
+    def __init__(self, last: UpstreamError | None) -> None:
         super().__init__("no target answered")
         self.last = last
-        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +126,4 @@ class Executor:
 
     @staticmethod
     def _expire(call: Call) -> None:
-        raise Exhausted(
-            UpstreamError(
-                "the deadline of the exchange has passed",
-                kind="deadline_exceeded",
-                category=Category.TIMEOUT,
-                reached=bool(call.begun),
-            )
-        )
+        raise Exhausted(expired(reached=bool(call.begun)))

@@ -112,9 +112,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def expired() -> UpstreamError:
-    """The exchange's deadline has passed."""
-    return UpstreamError("the deadline of the exchange has passed", kind="deadline_exceeded", category=Category.TIMEOUT)
+def expired(*, reached: bool = True) -> UpstreamError:
+    """The exchange's deadline has passed. `reached`: an attempt had been made by then."""
+    return UpstreamError(
+        "the deadline of the exchange has passed",
+        kind="deadline_exceeded",
+        category=Category.TIMEOUT,
+        reached=reached,
+    )
 
 
 def truncated(status: int) -> UpstreamError:

@@ -13,6 +13,7 @@ from costspan.dialects import DIALECTS
 from costspan.engine.answer import Streamed
 from costspan.engine.call import Call
 from costspan.engine.execute import Exhausted
+from costspan.engine.run import KNOWN
 from costspan.errors import ClientError, UpstreamError
 from costspan.ledger.records import Origin
 from costspan.pricing.settle import add
@@ -196,7 +197,7 @@ class _Exchange:
     async def _deliver(self, answer: Whole) -> web.Response:
         headers = self._headers(answer, answer.headers)
         attempts = self._call.attempts
-        if all(attempt.cost_status in ("exact", "provider", "free") for attempt in attempts):
+        if all(attempt.cost_status in KNOWN for attempt in attempts):
             headers["x-costspan-cost-usd"] = format(add(attempt.cost_usd for attempt in attempts) or 0, "f")
         headers["content-type"] = "application/json"
         response = web.Response(status=answer.status, body=answer.body, headers=headers)
