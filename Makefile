@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= tests
 # uv where it is on the PATH (seconds), else the standard library's pip (a minute).
 INSTALL := $(if $(shell command -v uv 2>/dev/null),uv pip install -q --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
-LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra bedrock --extra vertex --extra azure pyproject.toml
+LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --python-version 3.11 --extra bedrock --extra vertex --extra azure pyproject.toml
 .PHONY: check format lint types arch test fix demo docs lock soak clean
 check: format lint types arch test  ## what CI runs
 .venv/.ready: requirements.lock requirements-dev.lock pyproject.toml
