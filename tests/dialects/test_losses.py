@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from costspan.dialects import DIALECTS
+from costspan.dialects import CLIENT_DIALECTS
 from costspan.dialects.losses import AnswerLosses, Unread
 from costspan.dialects.types import StreamOptions
 from costspan.ir import events
@@ -24,7 +24,7 @@ SEALED = Opaque("gemini-generate", "signature", "s")
 
 def lost(target: str, *blocks: Block, finish: FinishReason = FinishReason.STOP, **more: Any) -> list[str]:
     reply = Reply("i", "m", (Choice(blocks, finish, **more),))
-    return list(DIALECTS[target].encode_reply(reply, OPTIONS).losses)
+    return list(CLIENT_DIALECTS[target].encode_reply(reply, OPTIONS).losses)
 
 
 BLOCKS: dict[str, tuple[Block, list[str], list[str]]] = {
@@ -67,7 +67,7 @@ FINISHES: dict[FinishReason, tuple[list[str], list[str]]] = {
 
 
 def streamed(target: str, *made: events.Event) -> list[str]:
-    encoder = DIALECTS[target].new_encoder(OPTIONS)
+    encoder = CLIENT_DIALECTS[target].new_encoder(OPTIONS)
     for event in made:
         encoder.feed(event)
     encoder.close()
@@ -154,7 +154,7 @@ def test_sound_and_pictures_are_read_of_whole_answers_only() -> None:
 
 
 def test_what_is_said_aloud_in_a_stream_is_text() -> None:
-    decoder = DIALECTS[CHAT].new_decoder()
+    decoder = CLIENT_DIALECTS[CHAT].new_decoder()
     found = list(decoder.feed(sse.Event("", json.dumps({"choices": [{"delta": {"audio": SOUND}}]}))))
 
     assert events.TextDelta(0, "Hi") in found
@@ -182,11 +182,11 @@ def test_bookkeeping_is_no_loss_and_the_rest_is(top: dict[str, Any], choice: dic
 
 
 def read(message: dict[str, Any], choice: dict[str, Any] | None = None, top: dict[str, Any] | None = None) -> Reply:
-    return DIALECTS[CHAT].decode_reply({"choices": [{"message": message, **(choice or {})}], **(top or {})})
+    return CLIENT_DIALECTS[CHAT].decode_reply({"choices": [{"message": message, **(choice or {})}], **(top or {})})
 
 
 def told(choice: dict[str, Any], top: dict[str, Any] | None = None) -> set[str]:
-    decoder = DIALECTS[CHAT].new_decoder()
+    decoder = CLIENT_DIALECTS[CHAT].new_decoder()
     data = json.dumps({"id": "c", "choices": [choice], **(top or {})})
     decoded = [event for _ in range(2) for event in decoder.feed(sse.Event("", data))]
     found = [event.name for event in decoded if isinstance(event, events.Unread)]
@@ -212,11 +212,11 @@ ANSWERS: dict[str, tuple[dict[str, Any], set[str]]] = {
 
 @pytest.mark.parametrize(("answer", "names"), ANSWERS.values(), ids=ANSWERS.keys())
 def test_what_is_not_read_of_an_anthropic_answer_is_named(answer: dict[str, Any], names: set[str]) -> None:
-    assert DIALECTS[MESSAGES].decode_reply(answer).unread == names
+    assert CLIENT_DIALECTS[MESSAGES].decode_reply(answer).unread == names
 
 
 def test_what_comes_with_the_end_of_an_anthropic_stream_is_named() -> None:
-    decoder = DIALECTS[MESSAGES].new_decoder()
+    decoder = CLIENT_DIALECTS[MESSAGES].new_decoder()
     delta = {"stop_reason": "refusal", "stop_sequence": None, "stop_details": {"type": "refusal"}}
     data = json.dumps({"type": "message_delta", "delta": delta, "usage": {}, "context_management": {"edits": [1]}})
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from costspan.dialects import DIALECTS
+from costspan.dialects import CLIENT_DIALECTS, DIALECTS
 from costspan.dialects.types import PLAIN, StreamOptions
 from costspan.ir.fold import fold
 from costspan.ir.request import Reasoning, Refusal, Text, ToolCall
@@ -70,7 +70,7 @@ def said(reply: Reply) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("source", "target", "row"), CASES)
 def test_a_stream_says_the_same_in_another_dialect(source: str, target: str, row: dict[str, Any]) -> None:
     found = decode(source, base64.b64decode(row["response_body_b64"]), row["provider"])
-    encoder = DIALECTS[target].new_encoder(OPTIONS)
+    encoder = CLIENT_DIALECTS[target].new_encoder(OPTIONS)
     before = fold(found)
 
     after = fold(decode(target, b"".join(map(encoder.feed, found)) + encoder.close()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from costspan.dialects import DIALECTS
+from costspan.dialects import CLIENT_DIALECTS
 from costspan.dialects.types import ErrorAnswer
 from costspan.engine import failure
 from costspan.errors import Category, UpstreamError
@@ -64,4 +64,4 @@ def test_the_examples_are_what_the_dialects_write(position: int, dialect: str) -
         ({"target": "openai/gpt-5", "status": 429, "error_type": "rate_limit"},),
     )
 
-    assert blocks(PAGE, "json")[position].strip() == DIALECTS[dialect].encode_error(answer).decode()
+    assert blocks(PAGE, "json")[position].strip() == CLIENT_DIALECTS[dialect].encode_error(answer).decode()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from costspan.dialects import DIALECTS
+from costspan.dialects import CLIENT_DIALECTS, DIALECTS
 from costspan.dialects.types import StreamOptions
 from costspan.engine.pipe import Passthrough, Pipe, Translation
 from costspan.errors import Malformed
@@ -44,7 +44,7 @@ def _passthrough(row: Row, *, strip_usage: bool) -> Pipe:
 
 def translated(row: Row) -> Pipe:
     decoder = DIALECTS[row.dialect].new_decoder(KINDS[row.kind].profile)
-    return Translation(decoder, DIALECTS[OTHER[row.dialect]].new_encoder(OPTIONS))
+    return Translation(decoder, CLIENT_DIALECTS[OTHER[row.dialect]].new_encoder(OPTIONS))
 
 
 PIPES: dict[str, Callable[[Row], Pipe]] = {"passed": passed, "stripped": stripped, "translated": translated}

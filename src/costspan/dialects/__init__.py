@@ -1,4 +1,4 @@
-"""Wire formats. To add one: write its package, then add a line to the registry here."""
+"""Wire formats. To add one: write its package, then add a line to a registry here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,40 @@ from costspan.dialects import anthropic_messages, openai_chat
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from costspan.dialects.types import Dialect
+    from costspan.dialects.types import (
+        Dialect,
+        EmbeddingDialect,
+        EmbeddingUpstream,
+        Metered,
+        PassedDialect,
+        UpstreamDialect,
+    )
 
-DIALECTS: Mapping[str, Dialect] = MappingProxyType(
-    {
-        anthropic_messages.NAME: anthropic_messages,
-        openai_chat.NAME: openai_chat,
-    }
+_CLIENTS: tuple[Dialect, ...] = (
+    anthropic_messages,
+    openai_chat,
 )
-"""By the name that the configuration and the ledger use."""
+_UPSTREAM_ONLY: tuple[UpstreamDialect, ...] = ()
+_EMBEDDING_CLIENTS: tuple[EmbeddingDialect, ...] = ()
+_EMBEDDING_UPSTREAM_ONLY: tuple[EmbeddingUpstream, ...] = ()
+_PASSED: tuple[PassedDialect, ...] = ()
+
+CLIENT_DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.NAME: dialect for dialect in _CLIENTS})
+"""Chat formats that clients speak, by the name that the configuration and the ledger use."""
+
+DIALECTS: Mapping[str, UpstreamDialect] = MappingProxyType(
+    {dialect.NAME: dialect for dialect in (*_CLIENTS, *_UPSTREAM_ONLY)}
+)
+"""Chat formats that providers speak: all."""
+
+EMBEDDING_CLIENTS: Mapping[str, EmbeddingDialect] = MappingProxyType(
+    {dialect.NAME: dialect for dialect in _EMBEDDING_CLIENTS}
+)
+EMBEDDINGS: Mapping[str, EmbeddingUpstream] = MappingProxyType(
+    {dialect.NAME: dialect for dialect in (*_EMBEDDING_CLIENTS, *_EMBEDDING_UPSTREAM_ONLY)}
+)
+PASSED: Mapping[str, PassedDialect] = MappingProxyType({dialect.NAME: dialect for dialect in _PASSED})
+"""Formats that are passed and metered, never translated."""
+
+METERED: Mapping[str, Metered] = MappingProxyType({**DIALECTS, **EMBEDDINGS, **PASSED})
+"""All formats that providers answer in."""

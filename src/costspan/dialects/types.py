@@ -1,4 +1,11 @@
-"""What every dialect offers. A dialect is a module: it has no state, and the type checker holds it to this protocol."""
+"""What every dialect offers. A dialect is a module: it has no state, and the type checker holds it to its protocol.
+
+Metered ── what the books need of any answer; Streaming ── the same of a stream; Addressed ── what a client needs
+UpstreamDialect   Metered + Streaming, translated from canonical form     providers speak it
+Dialect           UpstreamDialect + Addressed, translated to it           clients speak it too
+EmbeddingUpstream, EmbeddingDialect                                       the same for embeddings, which do not stream
+PassedDialect     Metered + Streaming + Addressed                         passed to its like, never translated
+"""
 
 from __future__ import annotations
 
@@ -8,10 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 from costspan.ir.profile import PLAIN, Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from costspan.errors import Category
     from costspan.ir import events
+    from costspan.ir.embedding import EmbeddingReply, EmbeddingRequest
     from costspan.ir.reply import Reply
     from costspan.ir.request import Request
     from costspan.ir.usage import Usage
@@ -19,16 +27,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PLAIN",
+    "Addressed",
     "Dialect",
+    "EmbeddingDialect",
+    "EmbeddingUpstream",
     "Encoded",
     "ErrorAnswer",
     "ErrorReport",
+    "Metered",
+    "PassedDialect",
     "Peek",
     "Profile",
     "StreamDecoder",
     "StreamEncoder",
     "StreamOptions",
+    "Streaming",
     "Summary",
+    "UpstreamDialect",
 ]
 
 
@@ -61,6 +76,11 @@ class Peek:
     n: int = 1
     service_tier: str | None = None
     """The way of being served that was asked for, as a price names it: `flex`, `priority`, `fast`."""
+    stored: str | None = None
+    """The field by which the request refers to what one provider has stored (`previous_response_id`): only who made it
+    can answer."""
+    stored_id: str | None = None
+    """What that field names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +131,7 @@ class StreamOptions:
 
 
 class StreamDecoder(Protocol):
-    """SSE events of one upstream stream in, canonical events out.
+    """Events of one upstream stream in (SSE, or another framing made into it), canonical events out.
 
     Tolerant: unknown events and fields are ignored, and a decoder that is fed only the events that hold one of the
     dialect's `MARKERS` still gets usage, finish reasons, errors and the end right.
@@ -147,20 +167,71 @@ class StreamEncoder(Protocol):
         """What ends a stream that is complete, terminal event included."""
 
 
-class Dialect(Protocol):
-    """A wire format."""
+class Metered(Protocol):
+    """A wire format as providers answer in it."""
 
     NAME: str
     """As in the configuration and the ledger: `openai-chat`."""
+    OPERATION: str
+    """What it is for, as OpenTelemetry's `gen_ai.operation.name` and the ledger say it: `chat`, `embeddings`.
+    Only dialects of one operation translate into each other."""
+    MODEL_IN_BODY: bool
+    """Whether a request's body names its model and says whether it streams; else its path does, and whoever reads a
+    request puts `model` and `stream` among the fields first."""
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """Where it is served, below the base URL of a provider that has no address of its own for it.
+
+        `model` is written so that it is one segment of a path; a query may follow.
+        """
+
+    def summarize(self, body: json.Object, profile: Profile = PLAIN) -> Summary:
+        """Read only what the books need of an upstream's whole answer. Raises `Malformed` where it is none."""
+
+    def read_usage(self, body: json.Object, profile: Profile = PLAIN) -> Usage | None:
+        """Usage of a whole answer, by the parser that streams use too; None where it reports none."""
+
+    def decode_error(self, status: int, body: bytes) -> ErrorReport:
+        """Understand an upstream's error answer, whatever its bytes."""
+
+
+class Streaming(Protocol):
+    """The same of its streams."""
+
     MARKERS: tuple[bytes, ...]
     """Every stream event that carries usage, a finish reason, an error or the end contains one of these byte strings;
     events without them need not be parsed in a passthrough."""
 
+    def new_decoder(self, profile: Profile = PLAIN) -> StreamDecoder:
+        """A decoder for one upstream stream."""
+
+
+class Addressed(Protocol):
+    """A wire format as clients speak it."""
+
+    USAGE_PATHS: tuple[tuple[str, ...], ...]
+    """Where the object with the usage stands in a whole answer or a stream's event: `("usage",)`. The cost is put into
+    it where the client asks for that."""
+
     def peek(self, body: json.Object) -> Peek:
         """Check the request's shape strictly and say what routing needs. Raises `ClientError` naming the field."""
 
-    def decode_request(self, body: json.Object) -> Request:
-        """Read a client's request. Raises `ClientError` naming the field (`messages[2].role`)."""
+    def defaults(self, body: json.Object, params: Mapping[str, object]) -> json.Object:
+        """A route's `params` that `body` lacks, as the top-level fields to set.
+
+        Names are OpenAI chat's (`max_tokens`, `temperature`, ...), which each dialect puts where it has them, or the
+        dialect's own.
+        """
+
+    def encode_error(self, error: ErrorAnswer) -> bytes:
+        """An error answer's body in this dialect's shape."""
+
+    def encode_stream_error(self, error: ErrorAnswer) -> bytes:
+        """The typed error event that ends a stream that had begun (no normal terminator follows)."""
+
+
+class UpstreamDialect(Metered, Streaming, Protocol):
+    """A chat format as providers speak it. Those that no client speaks have this half only."""
 
     def encode_request(self, request: Request, profile: Profile = PLAIN) -> Encoded:
         """Write a request for an upstream. Raises `Untranslatable` where leaving out would change the meaning."""
@@ -168,26 +239,39 @@ class Dialect(Protocol):
     def decode_reply(self, body: json.Object, profile: Profile = PLAIN) -> Reply:
         """Read an upstream's whole answer, tolerantly. Raises `Malformed`."""
 
-    def summarize(self, body: json.Object, profile: Profile = PLAIN) -> Summary:
-        """Read only what the books need of an upstream's whole answer. Raises `Malformed` where it is none."""
+
+class Dialect(UpstreamDialect, Addressed, Protocol):
+    """A chat format that clients speak too."""
+
+    def decode_request(self, body: json.Object) -> Request:
+        """Read a client's request. Raises `ClientError` naming the field (`messages[2].role`)."""
 
     def encode_reply(self, reply: Reply, options: StreamOptions) -> Encoded:
         """Write a whole answer for the client, and name what it cannot be shown."""
 
-    def read_usage(self, body: json.Object, profile: Profile = PLAIN) -> Usage | None:
-        """Usage of a whole answer, by the parser that streams use too; None where it reports none."""
-
-    def new_decoder(self, profile: Profile = PLAIN) -> StreamDecoder:
-        """A decoder for one upstream stream."""
-
     def new_encoder(self, options: StreamOptions) -> StreamEncoder:
         """An encoder for one client stream."""
 
-    def decode_error(self, status: int, body: bytes) -> ErrorReport:
-        """Understand an upstream's error answer, whatever its bytes."""
 
-    def encode_error(self, error: ErrorAnswer) -> bytes:
-        """An error answer's body in this dialect's shape."""
+class EmbeddingUpstream(Metered, Protocol):
+    """An embeddings format as providers speak it."""
 
-    def encode_stream_error(self, error: ErrorAnswer) -> bytes:
-        """The typed error event that ends a stream that had begun (no normal terminator follows)."""
+    def encode_request(self, request: EmbeddingRequest, profile: Profile = PLAIN) -> Encoded:
+        """Write a request for an upstream. Raises `Untranslatable` where leaving out would change the meaning."""
+
+    def decode_reply(self, body: json.Object, profile: Profile = PLAIN) -> EmbeddingReply:
+        """Read an upstream's answer, tolerantly. Raises `Malformed`."""
+
+
+class EmbeddingDialect(EmbeddingUpstream, Addressed, Protocol):
+    """An embeddings format that clients speak too."""
+
+    def decode_request(self, body: json.Object) -> EmbeddingRequest:
+        """Read a client's request. Raises `ClientError` naming the field."""
+
+    def encode_reply(self, reply: EmbeddingReply, options: StreamOptions) -> Encoded:
+        """Write the answer for the client, and name what it cannot be shown."""
+
+
+class PassedDialect(Metered, Streaming, Addressed, Protocol):
+    """A format that is passed to targets that speak it, metered, and translated into no other."""

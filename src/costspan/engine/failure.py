@@ -12,7 +12,7 @@ from costspan.errors import Category, UpstreamError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from costspan.dialects.types import Dialect
+    from costspan.dialects.types import Metered
     from costspan.ir import events
     from costspan.providers.account import Account
     from costspan.wire import json
@@ -55,7 +55,7 @@ def _name(value: str | None, account: Account) -> str | None:
 
 
 def from_status(
-    dialect: Dialect, status: int, headers: Mapping[str, str], body: bytes, account: Account
+    dialect: Metered, status: int, headers: Mapping[str, str], body: bytes, account: Account
 ) -> UpstreamError:
     """The error for an answer with an error status. Redirects are never followed."""
     if 300 <= status < 400:  # noqa: PLR2004 - redirection
@@ -77,7 +77,7 @@ def from_status(
     )
 
 
-def from_body(dialect: Dialect, status: int, body: json.Object, raw: bytes, account: Account) -> UpstreamError | None:
+def from_body(dialect: Metered, status: int, body: json.Object, raw: bytes, account: Account) -> UpstreamError | None:
     """The error for an answer whose status says success and whose body says failure; None when it does not."""
     if not isinstance(body.get("error"), dict) or "choices" in body or "content" in body:
         return None

@@ -13,7 +13,7 @@ from costspan.wire.patch import patch, prepend, replace_string
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from costspan.dialects.types import Dialect
+    from costspan.dialects.types import Dialect, UpstreamDialect
     from costspan.engine.call import Call
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
@@ -29,7 +29,7 @@ _MAX_TOKENS = frozenset({"max_tokens", "max_completion_tokens"})
 class Prepared:
     """What to send to a target. `added_usage` says that the stream's usage chunk was not the client's wish."""
 
-    dialect: Dialect
+    dialect: UpstreamDialect
     body: bytes
     losses: tuple[str, ...] = ()
     added_usage: bool = False

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from costspan.ir.reply import FinishReason
-    from costspan.ir.request import Citation, Opaque
+    from costspan.ir.request import Citation, Media, Opaque
     from costspan.ir.usage import Usage
 
-BlockKind: TypeAlias = Literal["text", "reasoning", "tool_call", "refusal", "server_tool"]
+BlockKind: TypeAlias = Literal["text", "reasoning", "tool_call", "refusal", "server_tool", "media"]
 
 
 @dataclass(slots=True)
@@ -30,7 +30,11 @@ class Started:
 
 @dataclass(slots=True)
 class BlockStarted:
-    """A block opens. `id` and `name` only for a tool call; `raw` and `origin` only for a server tool."""
+    """A block opens. `id` and `name` only for a tool call; `raw` and `origin` only for a server tool.
+
+    `media` only for a media block, which comes whole: no deltas follow.
+    `opaque` is what is known of a tool call's or text's opaque part when it starts; else an `OpaqueDelta` tells it.
+    """
 
     index: int
     kind: BlockKind
@@ -41,6 +45,8 @@ class BlockStarted:
     raw: Any = None
     summary: bool = False
     """For reasoning: the text is a summary."""
+    media: Media | None = None
+    opaque: Opaque | None = None
 
 
 @dataclass(slots=True)
@@ -63,7 +69,7 @@ class ReasoningDelta:
 
 @dataclass(slots=True)
 class OpaqueDelta:
-    """The opaque part of a reasoning block or tool call (a signature, encrypted content)."""
+    """The opaque part of a reasoning, text or tool-call block (a signature, encrypted content)."""
 
     index: int
     opaque: Opaque
@@ -165,5 +171,5 @@ _CONTENT = (TextDelta, ReasoningDelta, ArgumentsDelta, Finished)
 def is_content(event: Event) -> bool:
     """Whether `event` commits the answer to the client: after it there is no other target."""
     return isinstance(event, _CONTENT) or (
-        isinstance(event, BlockStarted) and event.kind in ("tool_call", "refusal", "server_tool")
+        isinstance(event, BlockStarted) and event.kind in ("tool_call", "refusal", "server_tool", "media")
     )

@@ -22,7 +22,7 @@ class _Block:
         self.started = started
         self.parts: list[str] = []
         self.citations: list[Citation] = []
-        self.opaque: Opaque | None = None
+        self.opaque: Opaque | None = started.opaque
 
 
 class _Choice:
@@ -123,13 +123,16 @@ def _block(block: _Block) -> Block | None:
     started, text = block.started, "".join(block.parts)
     match started.kind:
         case "text":
-            return Text(text, tuple(block.citations)) if text or block.citations else None
+            said = text or block.citations or block.opaque
+            return Text(text, tuple(block.citations), opaque=block.opaque) if said else None
         case "refusal":
             return Refusal(text) if text else None
         case "reasoning":
             return Reasoning(text, started.summary, block.opaque) if text or block.opaque else None
         case "tool_call":
             return ToolCall(started.id, started.name, text or "{}", block.opaque)
+        case "media":
+            return started.media
         case "server_tool":
             kind = started.raw.get("type", "") if isinstance(started.raw, dict) else ""
             return ServerTool(started.origin, started.name or kind, started.raw)

@@ -38,11 +38,12 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Plain text."""
+    """Plain text. `opaque` is what its provider signed it with (Gemini's `thoughtSignature`)."""
 
     text: str
     citations: tuple[Citation, ...] = ()
     cache: Cache | None = None
+    opaque: Opaque | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +208,8 @@ class Request:
     service_tier: str | None = None
     stream: bool = False
     extensions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Top-level fields that only the dialect (the outer key) knows. Towards another dialect each is a loss."""
+    """Top-level fields that only the dialect (the outer key) knows. Towards another dialect each is a loss.
+
+    The key `openai` holds those that both of OpenAI's dialects know, by the names of openai-chat (`verbosity`,
+    `prompt_cache_key`, `store`, ...).
+    """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from costspan.dialects import DIALECTS
+from costspan.dialects import CLIENT_DIALECTS
 from costspan.engine.answer import Streamed
 from costspan.engine.call import Call
 from costspan.engine.execute import Exhausted
@@ -49,7 +49,7 @@ class Exchanges:
 
     async def handle(self, request: web.BaseRequest, dialect_name: str) -> web.StreamResponse:
         """Answer one request in the client's dialect. Raises `ClientError` when it is not let in."""
-        call = await self._let_in(request, DIALECTS[dialect_name], self._state.identities.exchange_id())
+        call = await self._let_in(request, CLIENT_DIALECTS[dialect_name], self._state.identities.exchange_id())
         return await _Exchange(self._state, request, call).run()
 
     async def _let_in(self, request: web.BaseRequest, dialect: Dialect, exchange_id: str) -> Call:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import http_exceptions, web
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
-from costspan.dialects import DIALECTS
+from costspan.dialects import CLIENT_DIALECTS
 from costspan.dialects.types import ErrorAnswer
 from costspan.server import errors
 from costspan.server.refusals import OTHER, Refusals
@@ -39,7 +39,7 @@ READ_BUFFER = 16 * 1024
 """aiohttp's default holds 1.25 MiB for each stream whose client does not read (reliability notes, fact 7)."""
 
 _log = logging.getLogger(__name__)
-_DIALECT = DIALECTS["openai-chat"]
+_DIALECT = CLIENT_DIALECTS["openai-chat"]
 _POST = b"POST /v1/"
 _MESSAGES = b"messages"
 _REASONS = (
@@ -107,7 +107,9 @@ class Protocol(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Note which dialect an error is to be told in; end a body whose framing breaks before it is whole."""
         if data.startswith(_POST):
-            self._dialect = DIALECTS["anthropic-messages"] if data.startswith(_MESSAGES, len(_POST)) else _DIALECT
+            self._dialect = (
+                CLIENT_DIALECTS["anthropic-messages"] if data.startswith(_MESSAGES, len(_POST)) else _DIALECT
+            )
         super().data_received(data)
         request = self._current_request
         if request is not None and self._messages and isinstance(self._messages[-1][0], _ErrInfo):

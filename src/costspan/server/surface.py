@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from aiohttp import HttpVersion11, web
 
-from costspan.dialects import DIALECTS
+from costspan.dialects import CLIENT_DIALECTS
 from costspan.errors import ClientError
 from costspan.server import errors, guard, models
 from costspan.server.exchange import Exchanges, may_use
@@ -38,7 +38,7 @@ class Surface:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         path = _path(request)
-        dialect = DIALECTS[_CHAT.get(path, "openai-chat")]
+        dialect = CLIENT_DIALECTS[_CHAT.get(path, "openai-chat")]
         try:
             if self._health is not None and path in _HEALTH:
                 return self._probe(self._health, request, path)
@@ -188,7 +188,7 @@ class Health:
 
     def _refuse(self, request: web.BaseRequest, error: ClientError) -> web.Response:
         answer = errors.from_client_error(error, self._state.identities.exchange_id())
-        return _refuse(request, answer, DIALECTS["openai-chat"], error.headers)
+        return _refuse(request, answer, CLIENT_DIALECTS["openai-chat"], error.headers)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """As the handler of a listener."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from costspan.dialects import DIALECTS
+from costspan.dialects import CLIENT_DIALECTS
 from costspan.dialects import anthropic_messages as dialect
 from costspan.dialects.types import Peek
 from costspan.errors import ClientError
@@ -105,4 +105,4 @@ def test_a_very_deep_request_is_weighed_without_recursion() -> None:
 def test_the_tier_that_is_asked_for_is_told(fields: dict[str, Any], tier: str | None) -> None:
     body = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
 
-    assert DIALECTS["anthropic-messages"].peek(body | fields).service_tier == tier
+    assert CLIENT_DIALECTS["anthropic-messages"].peek(body | fields).service_tier == tier

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from costspan.dialects import DIALECTS, openai_chat
+from costspan.dialects import CLIENT_DIALECTS, openai_chat
 from costspan.dialects.types import Peek
 from costspan.errors import ClientError
 
@@ -120,4 +120,4 @@ def test_null_is_absent(name: str) -> None:
 def test_the_tier_that_is_asked_for_is_told(fields: dict[str, Any], tier: str | None) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
-    assert DIALECTS["openai-chat"].peek(body | fields).service_tier == tier
+    assert CLIENT_DIALECTS["openai-chat"].peek(body | fields).service_tier == tier

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costspan.dialects.openai_chat.defaults import defaults
 from costspan.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
 from costspan.dialects.openai_chat.peek import peek
 from costspan.dialects.openai_chat.read_request import decode_request
@@ -18,22 +19,36 @@ from costspan.dialects.types import PLAIN
 if TYPE_CHECKING:
     from costspan.dialects.types import Profile, StreamDecoder, StreamEncoder, StreamOptions
 
+OPERATION = "chat"
+MODEL_IN_BODY = True
+USAGE_PATHS: tuple[tuple[str, ...], ...] = (("usage",),)
+
 __all__ = [
     "MARKERS",
+    "MODEL_IN_BODY",
     "NAME",
+    "OPERATION",
+    "USAGE_PATHS",
     "decode_error",
     "decode_reply",
     "decode_request",
+    "defaults",
     "encode_error",
     "encode_reply",
     "encode_request",
     "encode_stream_error",
     "new_decoder",
     "new_encoder",
+    "path",
     "peek",
     "read_usage",
     "summarize",
 ]
+
+
+def path(model: str, *, stream: bool) -> str:  # noqa: ARG001 - the body names the model
+    """Where it is served, below a provider's base URL."""
+    return "/chat/completions"
 
 
 def new_decoder(profile: Profile = PLAIN) -> StreamDecoder:
