@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from costspan.errors import Category, UpstreamError
+from costspan.errors import Category, ClientError, UpstreamError
 from costspan.transport.connection import Connection
 from costspan.transport.pool import Pool
 from costspan.wire.http import Outgoing
@@ -686,3 +686,85 @@ async def test_a_stale_connection_takes_the_other_idle_ones_with_it() -> None:
         assert pool.idle == 0
         assert await fetch(pool) == (200, b"a")
         assert upstream.connections == 4
+
+
+# Bodies that are streamed
+
+
+class Pieces:
+    """An upload from memory that remembers how much of it was taken."""
+
+    def __init__(self, *pieces: bytes, length: int | None = None) -> None:
+        self.length = length
+        self.begun = False
+        self.taken = 0
+        self._pieces = [*pieces]
+
+    async def chunk(self) -> bytes:
+        self.begun = True
+        if not self._pieces:
+            return b""
+        self.taken += 1
+        await asyncio.sleep(0)
+        return self._pieces.pop(0)
+
+
+def upload(body: Pieces) -> Outgoing:
+    return Outgoing("POST", "/v1/audio", [("content-type", "multipart/form-data; boundary=x")], body)
+
+
+@pytest.mark.parametrize("length", [None, 3_000_006])
+async def test_a_body_is_streamed_and_its_connection_used_again(length: int | None) -> None:
+    async with serving(Answer(200, body=b"ok")) as (upstream, pool):
+        for _ in range(2):
+            assert await fetch(pool, upload(Pieces(b"abc", b"d" * 3_000_000, b"xyz", length=length))) == (200, b"ok")
+
+        assert [request.body for request in upstream.requests] == [b"abc" + b"d" * 3_000_000 + b"xyz"] * 2
+        assert len({request.connection for request in upstream.requests}) == 1
+        framing = dict(upstream.requests[0].headers)
+        assert framing.get("content-length") == (None if length is None else "3000006")
+        assert framing.get("transfer-encoding") == ("chunked" if length is None else None)
+
+
+async def test_an_answer_before_the_end_of_a_streamed_body_ends_it() -> None:
+    """A server that refuses by the head alone; the rest is not sent, and the connection not used again."""
+
+    left = asyncio.Event()
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno")
+        await writer.drain()
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(1 << 16):
+                pass
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        left.set()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    pool = Pool("http", "127.0.0.1", server.sockets[0].getsockname()[1])
+    body = Pieces(*[b"x" * 65536] * 2000)
+    async with server:
+        assert await fetch(pool, upload(body)) == (413, b"no")
+        assert body.taken < 2000
+        assert pool.idle == 0
+        await pool.close()
+        async with asyncio.timeout(5):
+            await left.wait()
+
+
+async def test_what_the_client_s_body_raises_ends_the_exchange_and_the_connection() -> None:
+    class Broken(Pieces):
+        async def chunk(self) -> bytes:
+            if self.taken:
+                raise ClientError("the body broke off")
+            return await super().chunk()
+
+    async with serving(Answer(200, body=b"ok")) as (_, pool):
+        with pytest.raises(ClientError):
+            await ask(pool, upload(Broken(b"abc", b"def")))
+
+        assert pool.idle == 0
+        assert await fetch(pool) == (200, b"ok")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from costspan.mock.answers import Answer
-    from costspan.wire.http import Outgoing
+    from costspan.wire.http import Outgoing, Upload
 
 
 class MockResponse:
@@ -80,7 +80,8 @@ class MockConnector:
         if on_sending is not None:
             on_sending()
         headers = {name.lower(): value for name, value in outgoing.headers}
-        made = answer(Request(outgoing.method, outgoing.path, headers, outgoing.body), now=int(self._clock()))
+        body = outgoing.body if isinstance(outgoing.body, bytes) else await _whole(outgoing.body)
+        made = answer(Request(outgoing.method, outgoing.path, headers, body), now=int(self._clock()))
         await asyncio.sleep(min(made.delay, headers_timeout))
         if made.delay > headers_timeout:
             raise UpstreamError("no answer in time", kind="headers_timeout", category=Category.TIMEOUT)
@@ -88,3 +89,10 @@ class MockConnector:
 
     async def close(self) -> None:
         """See the protocol."""
+
+
+async def _whole(body: Upload) -> bytes:
+    pieces = []
+    while piece := await body.chunk():
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from costspan.errors import UpstreamError
     from costspan.transport.parser import AnswerParser
+    from costspan.wire.http import Upload
 
 MAX_INTERIM = 10
 """1xx answers that are skipped before one request's answer."""
@@ -55,8 +56,10 @@ class Connection(asyncio.Protocol):
         "_timer_at",
         "_transport",
         "_unsent",
+        "_uploading",
         "_used",
         "_waiter",
+        "_writable",
         "_writing_paused",
         "connected",
         "error",
@@ -82,6 +85,8 @@ class Connection(asyncio.Protocol):
         self._end_pending: tuple[Exception | None] | None = None
         self._unsent: memoryview | None = None
         self._writing_paused = False
+        self._writable: asyncio.Future[None] | None = None
+        self._uploading = False
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -103,6 +108,7 @@ class Connection(asyncio.Protocol):
             and self.message is not None
             and not self.message.should_close
             and self._unsent is None
+            and not self._uploading
         )
 
     def send(self, head: bytes, body: bytes, *, has_body: bool = True) -> None:
@@ -123,6 +129,35 @@ class Connection(asyncio.Protocol):
         self._transport.write(b"".join((head, view[:WRITE_SIZE])))
         self._unsent = view[WRITE_SIZE:]
         self._write_more()
+
+    async def upload(self, body: Upload, timeout: float) -> None:
+        """Send `body` as it comes, as fast as the socket takes it. An answer or an error ends it early.
+
+        Raises what `body` raises, and `upstream_write_timeout` when the socket takes nothing for `timeout` seconds.
+        """
+        self._uploading = True
+        chunked = body.length is None
+        while self.message is None and self.error is None and not self._transport.is_closing():
+            data = await body.chunk()
+            if not data:
+                if chunked:
+                    self._transport.write(b"0\r\n\r\n")
+                self._uploading = False
+                return
+            self._transport.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+            await self._drained(timeout)
+
+    async def _drained(self, timeout: float) -> None:
+        if not self._writing_paused or not self.connected:
+            return
+        self._writable = self._loop.create_future()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._writable
+        except TimeoutError:
+            raise errors.write_timeout() from None
+        finally:
+            self._writable = None
 
     async def headers(self, timeout: float) -> RawResponseMessage:
         """Wait for the answer's headers. Raises `UpstreamError`."""
@@ -200,7 +235,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Asyncio: the peer has sent all it will."""
         self._end(None)
-        if self._unsent is not None:
+        if self._unsent is not None or self._uploading:
             self.abort()  # close() would go on sending to a peer that has finished
         return False
 
@@ -208,6 +243,7 @@ class Connection(asyncio.Protocol):
         """Asyncio: the socket is closed; `exc` for a reset, None for an orderly end or our own abort."""
         self.connected = False
         self._unsent = None
+        self._go_on_writing()
         self._end(exc)
         if self._timer is not None:
             self._timer.cancel()
@@ -223,7 +259,12 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Asyncio: it does again."""
         self._writing_paused = False
+        self._go_on_writing()
         self._write_more()
+
+    def _go_on_writing(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
 
     # What the answer's body calls
 

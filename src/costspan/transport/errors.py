@@ -5,6 +5,7 @@
 | `invalid_request_head` | invalid_request | no | a header, method or path that must not be written |
 | `dns_error`, `connect_error`, `connect_timeout`, `upstream_tls` | connect | no | no connection came about |
 | `headers_timeout`, `idle_timeout` | timeout | yes | silence |
+| `upstream_write_timeout` | timeout | yes | the request's body was not taken |
 | `deadline_exceeded` | timeout | yes | the body did not end in time |
 | `upstream_reset` | connect | yes | the connection ended before the answer's headers; `stale` on a reused one |
 | `upstream_reset` | server_error | yes | the connection ended inside the answer's body |
@@ -48,6 +49,13 @@ def connect_failed(error: Exception, *, tls: bool) -> UpstreamError:
 def headers_timeout() -> UpstreamError:
     """The answer's headers did not come in time."""
     return UpstreamError("no answer in time", kind="headers_timeout", category=Category.TIMEOUT)
+
+
+def write_timeout() -> UpstreamError:
+    """The upstream did not take the request's body."""
+    return UpstreamError(
+        "the provider does not take the body", kind="upstream_write_timeout", category=Category.TIMEOUT
+    )
 
 
 def idle_timeout() -> UpstreamError:

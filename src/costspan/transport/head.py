@@ -41,7 +41,10 @@ def encode_head(outgoing: Outgoing, host: str) -> bytes:
         if not _FIELD.fullmatch(field):
             raise invalid_head(f"header {name[:40]!a}")
         lines.append(field)
-    if outgoing.body or outgoing.method not in _WITHOUT_BODY:
-        lines.append(f"content-length: {len(outgoing.body)}")
+    length = len(outgoing.body) if isinstance(outgoing.body, bytes) else outgoing.body.length
+    if length is None:
+        lines.append("transfer-encoding: chunked")
+    elif length or outgoing.method not in _WITHOUT_BODY:
+        lines.append(f"content-length: {length}")
     lines.append("\r\n")
     return "\r\n".join(lines).encode("latin-1")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ADDRESS_DELAY = 0.25
 """Seconds before the next address family is tried beside the first (RFC 8305, section 5)."""
 CLOSE_WAIT = 1.0
+WRITE_TIMEOUT = 60.0
+"""Seconds for which an upstream may take nothing of a body that is streamed to it."""
 
 
 class Pool:
@@ -86,7 +88,10 @@ class Pool:
         try:
             if on_sending is not None:
                 on_sending()
-            connection.send(head, outgoing.body, has_body=outgoing.method != "HEAD")
+            body = outgoing.body
+            connection.send(head, body if isinstance(body, bytes) else b"", has_body=outgoing.method != "HEAD")
+            if not isinstance(body, bytes):
+                await connection.upload(body, WRITE_TIMEOUT)
             message = await connection.headers(headers_timeout)
             return PooledResponse(connection, message, self._release)
         except BaseException as error:

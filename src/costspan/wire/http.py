@@ -9,6 +9,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
+class Upload(Protocol):
+    """A body that goes to the upstream as it comes in from the client. It can be sent once."""
+
+    length: int | None
+    """In bytes, None where it is not known before its end."""
+    begun: bool
+    """Whether any of it was taken: then it cannot be sent again."""
+
+    async def chunk(self) -> bytes:
+        """The next bytes, `b""` at the end. Raises `ClientError` when the client's body breaks off or is too large."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request to an upstream. `path` holds the query; `headers` lack only host, length, connection."""
@@ -16,7 +28,7 @@ class Outgoing:
     method: str
     path: str
     headers: Sequence[tuple[str, str]]
-    body: bytes
+    body: bytes | Upload
 
 
 class Response(Protocol):
