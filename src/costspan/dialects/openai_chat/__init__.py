@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costspan.dialects.openai_chat.defaults import defaults
-from costspan.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
 from costspan.dialects.openai_chat.peek import peek
 from costspan.dialects.openai_chat.read_request import decode_request
 from costspan.dialects.openai_chat.reply import decode_reply, encode_reply, summarize
@@ -14,6 +13,7 @@ from costspan.dialects.openai_chat.stream_encoder import Encoder
 from costspan.dialects.openai_chat.usage import read_usage
 from costspan.dialects.openai_chat.vocabulary import NAME
 from costspan.dialects.openai_chat.write_request import encode_request
+from costspan.dialects.openai_errors import decode_error, encode_error, encode_stream_error
 from costspan.dialects.types import PLAIN
 
 if TYPE_CHECKING:

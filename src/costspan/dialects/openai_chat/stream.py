@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from costspan.dialects.losses import Unread
 from costspan.dialects.openai_chat import reasoning, unread
 from costspan.dialects.openai_chat.blocks import Blocks
-from costspan.dialects.openai_chat.errors import report
 from costspan.dialects.openai_chat.usage import read_usage
 from costspan.dialects.openai_chat.vocabulary import ANSWER_FIELDS, CHOICE_FIELDS, ENDS_WITHOUT_DONE, finish_reason
+from costspan.dialects.openai_errors import report
 from costspan.dialects.types import PLAIN
 from costspan.errors import Malformed
 from costspan.ir import events

@@ -1,4 +1,4 @@
-"""Error answers of OpenAI's chat dialect and its hosts' variants.
+"""Error answers in OpenAI's shape, which all of its formats share, and its hosts' variants.
 
 Shapes, from recorded traffic and OpenRouter's docs (read 2026-08-22), the rest by what servers commonly do:
 `{"error": {message, type, param, code}}` (OpenAI), `code` as an HTTP status and `metadata.error_type` (OpenRouter),
