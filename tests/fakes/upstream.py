@@ -4,7 +4,8 @@
         ... talk to upstream.url ...
         assert upstream.requests[0].path == "/v1/chat/completions"
 
-Answers are one `Answer` for every request, a list (one each, in order; a request beyond it gets a 599), or a callable.
+Answers are one `Answer` for every request, a list (one each, in order; a request beyond it gets a 599), or a callable
+(asked when the headers are here, with `reads` when the body is too).
 A body is bytes or steps: bytes are written, an `asyncio.Event` is waited for, a `Cut` ends the connection. Nothing
 sleeps: a test steps a stream by setting events, and learns what happened by `await upstream.received(n)`,
 `request.disconnected.wait()`.
@@ -91,12 +92,16 @@ Script = Answer | Sequence[Answer] | Callable[[Request], Answer]
 class FakeUpstream:
     """The server. Use it as an async context manager."""
 
-    def __init__(self, answers: Script = Answer(), *, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, answers: Script = Answer(), *, ssl_context: ssl.SSLContext | None = None, reads: bool = False
+    ) -> None:
         self.requests: list[Request] = []
         self.connections = 0
         """How many were ever accepted."""
         self.unexpected: list[Request] = []
         """Requests for which the list of answers had none."""
+        self.reads = reads
+        """Whether the script wants to see the whole request."""
         self._answers = answers
         self._ssl_context = ssl_context
         self._open: set[_Connection] = set()
@@ -247,15 +252,17 @@ class _Connection(asyncio.Protocol):
 
     async def _exchange(self, request: Request) -> None:
         self._upstream.requests.append(request)
+        if self._upstream.reads and not await self._read_body(request):
+            return
         answer = self._upstream.answer_to(request)
-        if not answer.early and not await self._read_body(request):
+        if not answer.early and not request.complete.is_set() and not await self._read_body(request):
             return
         self._upstream.note_change()
         finished = await self._send(answer)
         request.answered.set()
         if not finished or answer.close or answer.framing == "close":
             self._transport.close()
-        elif answer.early:
+        elif not request.complete.is_set():
             await self._read_body(request)
 
     async def _more(self) -> bool:
