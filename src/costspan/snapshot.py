@@ -20,7 +20,7 @@ from costspan.config.prices import RATES, UNIT_OF
 from costspan.errors import ConfigError
 from costspan.pricing.book import PriceBook
 from costspan.pricing.rates import Hours, Row, ServiceTier, Tier, rates_of
-from costspan.providers.account import Account, Address
+from costspan.providers.account import Account, Address, Cloud
 from costspan.providers.hosts import KINDS, PLANNED
 from costspan.routing.plan import Leaf, Nested, Policy, Route, Table, Timeouts
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from costspan.config.routes import Route as ConfiguredRoute
     from costspan.errors import Problem
     from costspan.pricing.catalog import Catalog
-    from costspan.providers.hosts import Kind
+    from costspan.providers.kind import Kind
 
 _PORTS = {"http": 80, "https": 443}
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -163,6 +163,8 @@ class _Builder:
             propagate_trace=provider.propagate_trace,
             max_concurrency=provider.max_concurrency,
             timeouts=tuple(_own_timeouts(provider.timeouts)),
+            cloud=Cloud(provider.project, provider.location, provider.region, provider.api_version),
+            rules=() if provider.dialects else kind.rules,
         )
 
     def _no_kind(self, name: str, provider: Provider) -> None:

@@ -1,15 +1,17 @@
-"""A configured account at a provider: where it is and how a request gets there. Nothing here opens a connection."""
+"""A configured account at a provider: where it is, what it speaks. Nothing here opens a connection."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, overload
+
+from costspan.providers.kind import spoken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from decimal import Decimal
 
-    from costspan.providers.hosts import Kind
+    from costspan.providers.kind import Kind, Rule
 
 
 class Revealable(Protocol):
@@ -30,6 +32,16 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Cloud:
+    """Which part of a cloud an account is in. What its kind does not use is None."""
+
+    project: str | None = None
+    location: str | None = None
+    region: str | None = None
+    api_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One entry of `providers:`, resolved. Equal accounts share connections and statistics across a reload."""
 
@@ -41,34 +53,63 @@ class Account:
     discount: Decimal
     price_as: str | None
     dialects: tuple[str, ...]
+    """What its models speak, of all operations, in order of preference; see `dialects_for`."""
     abort_stops_billing: bool
     propagate_trace: bool
     max_concurrency: int | None
     timeouts: tuple[tuple[str, float], ...] = ()
     """Phases (`connect`, `first_token`, `idle`) that differ from the route's, in seconds."""
+    cloud: Cloud = Cloud()
+    rules: tuple[Rule, ...] = ()
+    """Models that speak something else."""
 
     @property
     def catalog(self) -> str | None:
         """Whose prices hold: `free`, the name of a provider in the catalog, or None for none."""
         return self.kind.catalog if self.price_as in {None, "provider"} else self.price_as
 
-    def dialect_for(self, client: str) -> str:
-        """The dialect to use towards it: the client's own where it speaks that, else its preferred one."""
-        return client if client in self.dialects else self.dialects[0]
+    def dialects_for(self, model: str) -> tuple[str, ...]:
+        """What `model` speaks here, of all operations, in order of preference."""
+        return spoken(self.rules, self.dialects, model)
+
+    @overload
+    def dialect_for(self, client: str) -> str: ...
+
+    @overload
+    def dialect_for(self, client: str, model: str, among: Collection[str]) -> str | None: ...
+
+    def dialect_for(self, client: str, model: str = "", among: Collection[str] | None = None) -> str | None:
+        """The dialect to use towards `model`: the client's own where that is spoken, else the preferred one.
+
+        `among` are the dialects of the client's operation; None where the model speaks none of them.
+        """
+        names = self.dialects_for(model)
+        if client in names:
+            return client
+        return next((name for name in names if among is None or name in among), None)
 
 
-def request_headers(account: Account, key: str | None, forwarded: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def request_headers(
+    account: Account,
+    key: str | None,
+    forwarded: Iterable[tuple[str, str]],
+    content_type: str | None = "application/json",
+) -> list[tuple[str, str]]:
     """Headers of a request to `account`: what may pass of the client's, the kind's, the configured ones, the key.
 
-    The configured ones win over the client's; the key wins over all.
+    The configured ones win over the client's; the key wins over all. `content_type` None: the request has no body.
     """
     headers = dict(account.kind.headers)
     headers.update(forwarded)
     headers["accept-encoding"] = "identity"
-    headers["content-type"] = "application/json"
+    if content_type is None:
+        headers.pop("content-type", None)
+    else:
+        headers["content-type"] = content_type
     headers.update((name, value if isinstance(value, str) else value.reveal()) for name, value in account.headers)
-    if key is not None and account.kind.auth == "bearer":
+    auth = account.kind.auth
+    if key is not None and auth == "bearer":
         headers["authorization"] = f"Bearer {key}"
-    elif key is not None and account.kind.auth == "x-api-key":
-        headers["x-api-key"] = key
+    elif key is not None and auth != "none":
+        headers[auth] = key
     return list(headers.items())

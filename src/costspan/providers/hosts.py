@@ -10,11 +10,11 @@ OpenRouter's table of providers that support cancellation (openrouter.ai/docs/ap
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from costspan.ir.profile import PLAIN, Profile
+from costspan.ir.profile import Profile
+from costspan.providers.kind import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,24 +26,6 @@ PATHS: Mapping[str, str] = MappingProxyType({CHAT: "/chat/completions", MESSAGES
 """Where a dialect is served, below a provider's base URL."""
 
 _MAX_TOKENS = MappingProxyType({"max_completion_tokens": "max_tokens"})
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of provider. `dialects` in order of preference; `catalog` is its id in genai-prices."""
-
-    name: str
-    base_url: str | None
-    dialects: tuple[str, ...] = (CHAT,)
-    auth: Literal["bearer", "x-api-key", "none"] = "bearer"
-    key_variable: str | None = None
-    catalog: str | None = None
-    abort_stops_billing: bool = False
-    profile: Profile = PLAIN
-    globs: tuple[str, ...] = ()
-    """Model names that a zero-config start sends here."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """Sent when the client gave none of that name."""
 
 
 def _compatible(  # noqa: PLR0913 - a row of a table, keyword-only
@@ -61,6 +43,7 @@ def _compatible(  # noqa: PLR0913 - a row of a table, keyword-only
     return Kind(
         name,
         base_url,
+        (CHAT,),
         key_variable=key_variable,
         catalog=catalog,
         abort_stops_billing=stops,
@@ -73,6 +56,7 @@ _KINDS = (
     Kind(
         "openai",
         "https://api.openai.com/v1",
+        (CHAT,),
         key_variable="OPENAI_API_KEY",
         catalog="openai",
         abort_stops_billing=True,

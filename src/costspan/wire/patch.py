@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
 Span = tuple[int, int]
 
@@ -41,6 +42,33 @@ def prepend(body: bytes, added: Mapping[str, object]) -> bytes:
     return _prepend(body, added, empty=not body[body.index(b"{") + 1 :].lstrip().startswith(b'"'))
 
 
+def insert(body: bytes, added: Mapping[str, object]) -> bytes:
+    """Return `body` with those fields of `added` at its front that it lacks. Raises `Malformed` on duplicate keys."""
+    if _hides_keys(body) or any(b'"%s"' % name.encode() in body for name in added):
+        return patch(body, {}, insert=added)
+    return prepend(body, added)
+
+
+def remove(body: bytes, *names: str) -> bytes:
+    """Return `body` without the top-level fields `names`. Raises `Malformed` on duplicate keys."""
+    for name in names:
+        body = _without(body, name)
+    return body
+
+
+def _without(body: bytes, name: str) -> bytes:
+    if b'"%s"' % name.encode() not in body and not _hides_keys(body):
+        return body
+    found = _scalar(name).search(body) if _once(body, name) else None
+    if found is not None and _at_top(body, *found.span(1)):
+        before, after = body[: found.start(1)].rstrip(), body[found.end(1) :].lstrip()
+        if after.startswith(b","):
+            return before + after[1:].lstrip()
+        return before.removesuffix(b",") + after
+    kept = [(key, body[slice(*span)]) for key, span in fields(body).items() if key != name]
+    return b"{%s}" % b",".join(b"%s:%s" % (json.dumps(key), value) for key, value in kept)
+
+
 def replace_string(body: bytes, name: str, old: str, new: str) -> bytes:
     """Return `body` with the top-level string field `name`, known to be `old`, set to `new`."""
     if not _once(body, name):
@@ -58,9 +86,19 @@ def _member(name: str) -> re.Pattern[bytes]:
     return re.compile(rb'"%s"\s*:\s*("[^"\\]*")' % re.escape(name.encode()))
 
 
+@functools.lru_cache(maxsize=8)
+def _scalar(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb'("%s"\s*:\s*(?:"[^"\\]*"|[a-z]++|[-+.0-9eE]++))\s*[,}]' % re.escape(name.encode()))
+
+
 def _once(body: bytes, name: str) -> bool:
     """Whether the key's plain spelling occurs once and no key can be hiding behind an escape."""
-    return body.count(b'"%s"' % name.encode()) == 1 and b"\\u00" not in body
+    return body.count(b'"%s"' % name.encode()) == 1 and not _hides_keys(body)
+
+
+def _hides_keys(body: bytes) -> bool:
+    """Whether a letter of a key may be written as an escape. Those of other alphabets hide no name of ours."""
+    return b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None
 
 
 def _at_top(body: bytes, start: int, end: int) -> bool:
