@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from costspan.dialects import anthropic_messages as dialect
-from costspan.dialects.anthropic_messages.models import Traits, traits_of
+from costspan.dialects.claude.models import Traits, traits_of
 from costspan.ir.request import Message, ReasoningOptions, Request, Sampling, Text
 from costspan.wire import json
 

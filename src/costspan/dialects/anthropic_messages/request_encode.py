@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from costspan.dialects.anthropic_messages.blocks_encode import encode_blocks, encode_cache, simplest
-from costspan.dialects.anthropic_messages.models import traits_of
-from costspan.dialects.anthropic_messages.schemas import fit_schema
-from costspan.dialects.anthropic_messages.thinking import add_limits
 from costspan.dialects.anthropic_messages.vocabulary import NAME, TIERS_OUT
+from costspan.dialects.claude.models import traits_of
+from costspan.dialects.claude.schemas import fit_schema
+from costspan.dialects.claude.thinking import add_limits
 from costspan.dialects.losses import Losses
 from costspan.dialects.types import PLAIN, Encoded
 from costspan.errors import Malformed, Untranslatable
@@ -38,7 +38,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     _add_system(body, request, losses)
     _add_tools(body, request, losses)
     _add_sampling(body, request, losses)
-    add_limits(body, request, losses)
+    add_limits(body, request, losses, breaks_tool_loop=_breaks_tool_loop(body["messages"]))
     _add_format(body, request, losses)
     _add_rest(body, request, losses)
     _note_unknown(request, losses)
@@ -208,3 +208,16 @@ def _for_host(body: json.Object, profile: Profile, losses: Losses) -> json.Objec
             raise Untranslatable(f"{profile.name or 'the target'} does not accept {name}", param=_ESSENTIAL[name])
         losses.add(name)
     return {profile.rename.get(name, name): value for name, value in body.items() if name not in profile.rejects}
+
+
+def _breaks_tool_loop(messages: list[json.Object]) -> bool:
+    """Whether the conversation is amid a tool loop whose thinking has been lost on the way."""
+    if not messages or not _holds(messages[-1], "tool_result"):
+        return False
+    calling = next((message for message in reversed(messages) if message["role"] == "assistant"), None)
+    return calling is not None and not _holds(calling, "thinking", "redacted_thinking")
+
+
+def _holds(message: json.Object, *types: str) -> bool:
+    content = message["content"]
+    return isinstance(content, list) and any(block.get("type") in types for block in content)

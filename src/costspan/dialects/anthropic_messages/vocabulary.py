@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 NAME = "anthropic-messages"
 
-DEFAULT_MAX_TOKENS = 4096
-"""Sent where the client set no limit: the API insists on one."""
-THINKING_MAX_TOKENS = 16_384
-"""What the ratios of reasoning effort are taken of where the client set no limit; room for the answer comes on top."""
-
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
         "end_turn": FinishReason.STOP,

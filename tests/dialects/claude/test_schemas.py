@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from costspan.dialects.anthropic_messages.schemas import fit_schema
+from costspan.dialects.claude.schemas import fit_schema
 from costspan.dialects.losses import Losses
 
 CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}

@@ -7,23 +7,30 @@ https://platform.claude.com/docs/en/build-with-claude/extended-thinking (read 20
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from costspan.dialects.anthropic_messages.models import traits_of
-from costspan.dialects.anthropic_messages.vocabulary import DEFAULT_MAX_TOKENS, THINKING_MAX_TOKENS
+from costspan.dialects.claude.models import traits_of
 from costspan.ir.reasoning import MIN_BUDGET, budget_of, effort_of
 
 if TYPE_CHECKING:
-    from costspan.dialects.anthropic_messages.models import Traits
+    from costspan.dialects.claude.models import Traits
     from costspan.dialects.losses import Losses
     from costspan.ir.request import ReasoningOptions, Request
     from costspan.wire import json
 
-_MIN_TOP_P = 0.95
+DEFAULT_MAX_TOKENS: Final = 4096
+"""Sent where the client set no limit: the API insists on one."""
+THINKING_MAX_TOKENS: Final = 16_384
+"""What the ratios of reasoning effort are taken of where the client set no limit; room for the answer comes on top."""
+
+_MIN_TOP_P: Final = 0.95
 
 
-def add_limits(body: json.Object, request: Request, losses: Losses) -> None:
-    """Set `max_tokens` and `thinking`, and take out the sampling that the model refuses.
+def add_limits(body: json.Object, request: Request, losses: Losses, *, breaks_tool_loop: bool) -> None:
+    """Set `max_tokens` and `thinking`, and take out the sampling and the forced tool that the model refuses.
+
+    `body` has the fields of Anthropic's API. `breaks_tool_loop` says whether the conversation is amid a tool loop whose
+    thinking has been lost on the way.
 
     What the client allowed is never exceeded: where it leaves no room to think, there is no thinking. Where it set
     no limit, the answer has its room beside the thinking, which counts towards `max_tokens`.
@@ -33,7 +40,10 @@ def add_limits(body: json.Object, request: Request, losses: Losses) -> None:
     if options is not None and options.effort == "none":
         _switch_off(body, traits, losses)
     elif options is not None and (options.effort or options.budget_tokens or options.dynamic):
-        _think(body, options, limit, traits, losses)
+        if breaks_tool_loop:
+            losses.add("reasoning")
+        else:
+            _think(body, options, limit, traits, losses)
     if limit is None and body.get("thinking", {}).get("type", "adaptive" if traits.by_default else "") == "adaptive":
         body["max_tokens"] = THINKING_MAX_TOKENS + DEFAULT_MAX_TOKENS
     _settle_sampling(body, traits, losses)
@@ -47,9 +57,7 @@ def _switch_off(body: json.Object, traits: Traits, losses: Losses) -> None:
 
 
 def _think(body: json.Object, options: ReasoningOptions, limit: int | None, traits: Traits, losses: Losses) -> None:
-    if _breaks_tool_loop(body["messages"]):
-        losses.add("reasoning")
-    elif traits.adaptive and (options.dynamic or not traits.budgets):
+    if traits.adaptive and (options.dynamic or not traits.budgets):
         _add_adaptive(body, options, traits)
     else:
         _add_budget(body, options, limit, losses)
@@ -107,16 +115,3 @@ def _settle_sampling(body: json.Object, traits: Traits, losses: Losses) -> None:
     if not traits.sampling:
         body.pop("temperature", None)
         body.pop("top_p", None)
-
-
-def _breaks_tool_loop(messages: list[json.Object]) -> bool:
-    """Whether the conversation is amid a tool loop whose thinking has been lost on the way."""
-    if not messages or not _holds(messages[-1], "tool_result"):
-        return False
-    calling = next((message for message in reversed(messages) if message["role"] == "assistant"), None)
-    return calling is not None and not _holds(calling, "thinking", "redacted_thinking")
-
-
-def _holds(message: json.Object, *types: str) -> bool:
-    content = message["content"]
-    return isinstance(content, list) and any(block.get("type") in types for block in content)
