@@ -27,8 +27,8 @@ CASES: dict[str, tuple[bytes, bytes]] = {
 
 @pytest.mark.parametrize(("events", "expected"), CASES.values(), ids=CASES.keys())
 def test_events_with_usage_get_the_cost_and_nothing_is_lost(events: bytes, expected: bytes) -> None:
-    assert costing.in_events(events, lambda: Decimal("0.25")) == expected
+    assert costing.in_events(events, lambda: Decimal("0.25"), (("usage",),)) == expected
 
 
 def test_an_unknown_cost_is_null() -> None:
-    assert costing.in_reply(b'{"usage":{"n":1}}', None) == b'{"usage":{"cost":null,"n":1}}'
+    assert costing.in_reply(b'{"usage":{"n":1}}', None, (("usage",),)) == b'{"usage":{"cost":null,"n":1}}'

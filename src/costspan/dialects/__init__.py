@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         EmbeddingUpstream,
         Metered,
         PassedDialect,
+        Streaming,
         UpstreamDialect,
     )
 
@@ -44,6 +45,9 @@ EMBEDDINGS: Mapping[str, EmbeddingUpstream] = MappingProxyType(
 )
 PASSED: Mapping[str, PassedDialect] = MappingProxyType({dialect.NAME: dialect for dialect in _PASSED})
 """Formats that are passed and metered, never translated."""
+
+STREAMING: Mapping[str, Streaming] = MappingProxyType({**DIALECTS, **PASSED})
+"""All that stream."""
 
 METERED: Mapping[str, Metered] = MappingProxyType({**DIALECTS, **EMBEDDINGS, **PASSED})
 """All formats that providers answer in."""

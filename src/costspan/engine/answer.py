@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from costspan.engine import costing
 from costspan.engine.failure import expired, from_event, truncated
+from costspan.engine.verbatim import Verbatim
 from costspan.errors import Malformed, UpstreamError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Streamed:
         """
         if self._held:
             held, self._held = self._held, b""
-            return costing.in_events(held, self.run.cost_so_far) if self.run.call.cost_in_body else held
+            return self._with_cost(held)
         while not self._done:
             if self._failure is not None:
                 raise self._fail(self._failure)
@@ -82,8 +83,21 @@ class Streamed:
             except Malformed:
                 raise self._fail(truncated(self.status)) from None
             if out:
-                return costing.in_events(out, self.run.cost_so_far) if self.run.call.cost_in_body else out
+                return self._with_cost(out)
         return None
+
+    def _with_cost(self, out: bytes) -> bytes:
+        call = self.run.call
+        if not call.cost_in_body or call.raw is not None:
+            return out
+        return costing.in_events(out, self.run.cost_so_far, call.dialect.USAGE_PATHS)
+
+    @property
+    def content_type(self) -> str:
+        """What the client is told it gets: the provider's word where its bytes pass as they are."""
+        if isinstance(self.pipe, Verbatim):
+            return self.response.headers.get("content-type", "application/octet-stream")
+        return "text/event-stream; charset=utf-8"
 
     async def _pull(self) -> bytes:
         if self.ended:
@@ -105,7 +119,8 @@ class Streamed:
     def end(self, *, at_end: bool = False) -> None:
         """The answer has ended: its books are closed, and its connection let go. `at_end`: so has the body."""
         self._done = True
-        self.run.end("ok")
+        refusal = self.run.refusal
+        self.run.end("ok" if refusal is None else "failed", refusal)
         if at_end:
             self.response.close()
         else:

@@ -5,22 +5,29 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from costspan.dialects import STREAMING
 from costspan.dialects.types import StreamOptions
 from costspan.engine import costing
 from costspan.engine.answer import Streamed, Whole, chunk_within
 from costspan.engine.failure import from_body, from_event, from_status, truncated
-from costspan.engine.pipe import Passthrough, Translation
+from costspan.engine.framed import Framed
+from costspan.engine.pipe import Passthrough
 from costspan.engine.run import Run
+from costspan.engine.verbatim import Stream, Unread, Verbatim
+from costspan.engine.verbatim import Whole as WholeBody
 from costspan.errors import Category, Malformed, UpstreamError
+from costspan.providers import ways
 from costspan.providers.account import request_headers
-from costspan.providers.hosts import PATHS
+from costspan.providers.ways.asked import Asked
 from costspan.wire import headers as header_rules
 from costspan.wire import json
+from costspan.wire.event_stream import Reframer
 from costspan.wire.http import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from costspan.dialects.types import Metered
     from costspan.engine.answer import Answer
     from costspan.engine.call import Call, Clock
     from costspan.engine.drain import Drains
@@ -28,12 +35,15 @@ if TYPE_CHECKING:
     from costspan.engine.keys import KeyRing
     from costspan.engine.observer import Observer
     from costspan.engine.pipe import Pipe
-    from costspan.engine.ports import Connectors
+    from costspan.engine.ports import Authorities, Connectors
     from costspan.engine.prepare import Prepared
+    from costspan.engine.stored import StoredBy
     from costspan.providers.account import Account, Revealable
     from costspan.routing.plan import Step
     from costspan.wire.http import Response
 
+_ABOUT_OUR_KEY = frozenset({401, 402, 403})
+"""Providers repeat parts of a key in their words about it."""
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 ERROR_BODY_SECONDS = 2.0
@@ -45,7 +55,7 @@ MAX_HELD_BYTES = 1024 * 1024
 class Attempts:
     """Opens attempts. One for the process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of the process, most by keyword
         self,
         connectors: Connectors,
         observer: Observer,
@@ -54,8 +64,12 @@ class Attempts:
         *,
         keys: KeyRing,
         drains: Drains,
+        stored: StoredBy,
+        authorities: Authorities | None = None,
     ) -> None:
         self._connectors = connectors
+        self._authorities = authorities
+        self._stored = stored
         self._observer = observer
         self._clock = clock
         self._identities = identities
@@ -79,6 +93,8 @@ class Attempts:
         response: Response | None = None
         try:
             response = await self._send(run, key)
+            if call.raw is not None:
+                return await self._open_verbatim(run, response, call.raw.dialect)
             if call.peek.stream:
                 return await self._open_stream(run, response)
             return await self._read_whole(run, response)
@@ -117,16 +133,12 @@ class Attempts:
             self._keys.refuse(run.account, key)
 
     async def _send(self, run: Run, key: Revealable | None) -> Response:
-        account, prepared = run.account, run.prepared
-        secret = key.reveal() if key is not None else None
-        outgoing = Outgoing(
-            "POST",
-            account.address.base_path + PATHS[prepared.dialect.NAME],
-            request_headers(account, secret, self._trace(run)),
-            prepared.body,
-        )
+        account = run.account
+        outgoing = self._outgoing(run, key)
         timeouts = run.timeouts
         left = max(run.call.deadline - self.now(), 0.0)
+        if key is None and account.kind.credentials is not None and self._authorities is not None:
+            outgoing = await self._authorize(self._authorities, account, outgoing, min(timeouts.connect, left))
         asked = self._connectors.of(account).request(
             outgoing,
             connect_timeout=min(timeouts.connect, left),
@@ -136,9 +148,40 @@ class Attempts:
         response = await (asked if account.abort_stops_billing else self._outlive(run, asked))
         run.http_status = response.status
         run.upstream_id = header_rules.upstream_id(response.headers)
-        if not 200 <= response.status < 300:  # noqa: PLR2004 - success
+        if not 200 <= response.status < 300 and not _passes_refusal(run, response):  # noqa: PLR2004 - success
             raise await self._refused(run, response)
         return response
+
+    def _outgoing(self, run: Run, key: Revealable | None) -> Outgoing:
+        call, account, prepared = run.call, run.account, run.prepared
+        secret = key.reveal() if key is not None else None
+        raw = call.raw
+        if raw is not None:
+            headers = request_headers(account, secret, self._trace(run), raw.content_type)
+            return Outgoing(raw.method, raw.path, headers, raw.body)
+        model, stream = run.step.model, call.peek.stream
+        asked = Asked(
+            prepared.dialect.NAME,
+            prepared.dialect.path(model, stream=stream),
+            model,
+            prepared.body,
+            stream=stream,
+            key=secret,
+            forwarded=self._trace(run),
+            content_type=call.content_type,
+        )
+        return ways.outgoing(account, asked)
+
+    @staticmethod
+    async def _authorize(authorities: Authorities, account: Account, outgoing: Outgoing, seconds: float) -> Outgoing:
+        """Sign by what the account's cloud knows of us, where it has no key of its own."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await authorities.authorize(account, outgoing)
+        except TimeoutError:
+            raise UpstreamError(
+                "no credentials in time", kind="credentials_error", category=Category.AUTH, reached=False
+            ) from None
 
     @staticmethod
     def _patience(run: Run, left: float) -> float:
@@ -198,8 +241,8 @@ class Attempts:
             if (failure := from_body(dialect, response.status, body, raw, run.account)) is not None:
                 raise failure
             found = dialect.summarize(body, profile)
-            if run.prepared.translated(run.call.dialect):
-                encoded = run.call.dialect.encode_reply(dialect.decode_reply(body, profile), self._options(run))
+            if run.prepared.back is not None:
+                encoded = run.prepared.back.reply(body, profile, self._options(run))
                 raw, run.answer_losses = encoded.body, encoded.losses
         except Malformed as error:
             raise UpstreamError(
@@ -214,11 +257,16 @@ class Attempts:
         run.finish_reasons = found.finish_reasons
         run.content()
         run.end("ok")
+        if run.prepared.back is None and found.id:
+            self._stored.remember(found.id, run.account.name)
         if run.call.cost_in_body:
-            raw = costing.in_reply(raw, run.cost_so_far())
+            raw = costing.in_reply(raw, run.cost_so_far(), run.call.dialect.USAGE_PATHS)
         return Whole(run, response.status, header_rules.to_client(response.headers), raw)
 
     async def _open_stream(self, run: Run, response: Response) -> Streamed:
+        framing = ways.framing(run.account, run.prepared.dialect.NAME, stream=True)
+        if framing != "sse" and header_rules.is_event_frames(response.headers):
+            response = Framed(response, Reframer(unwrap=framing == "aws-invoke"))
         kind = response.headers.get("content-type", "text/event-stream")
         if not kind.startswith("text/event-stream"):
             raise UpstreamError(
@@ -234,9 +282,38 @@ class Attempts:
 
     def _pipe(self, run: Run) -> Pipe:
         dialect, profile = run.prepared.dialect, run.account.kind.profile
-        if run.prepared.translated(run.call.dialect):
-            return Translation(dialect.new_decoder(profile), run.call.dialect.new_encoder(self._options(run)))
-        return Passthrough(lambda: dialect.new_decoder(profile), dialect.MARKERS, strip_usage=run.prepared.added_usage)
+        if run.prepared.back is not None:
+            return run.prepared.back.pipe(profile, self._options(run))
+        streaming = STREAMING[dialect.NAME]
+        return Passthrough(
+            lambda: streaming.new_decoder(profile), streaming.MARKERS, strip_usage=run.prepared.added_usage
+        )
+
+    async def _open_verbatim(self, run: Run, response: Response, dialect: Metered | None) -> Streamed:
+        """What passes as it is, read from aside where `dialect` can read it."""
+        pipe = run.pipe = Verbatim(self._reader(run, response, dialect))
+        held = pipe.feed(await chunk_within(response, run.timeouts.first_token, run.call.deadline - self.now()))
+        run.content()
+        if not held:
+            pipe.finish()
+        return Streamed(run, response, pipe, held, clock=self._clock, drains=self._drains)
+
+    @staticmethod
+    def _reader(run: Run, response: Response, dialect: Metered | None) -> WholeBody | Stream | Unread:
+        if dialect is None or run.refusal is not None:
+            return Unread()
+        profile = run.account.kind.profile
+        kind = response.headers.get("content-type", "")
+        if kind.startswith("application/json"):
+            return WholeBody(dialect, profile)
+        streaming = STREAMING.get(dialect.NAME)
+        frames = header_rules.is_event_frames(response.headers)
+        if streaming is None or not (frames or kind.startswith("text/event-stream")):
+            return Unread()
+        reframer = None
+        if frames:
+            reframer = Reframer(unwrap=ways.framing(run.account, dialect.NAME, stream=True) == "aws-invoke")
+        return Stream(streaming.new_decoder(profile), streaming.MARKERS, reframer)
 
     def _options(self, run: Run) -> StreamOptions:
         return StreamOptions(
@@ -271,6 +348,16 @@ class Attempts:
                 error.kind = "first_token_timeout"
             raise
         return held
+
+
+def _passes_refusal(run: Run, response: Response) -> bool:
+    """Whether the provider's refusal passes as it is: on its own path, unless it is about our key or a redirect."""
+    status = response.status
+    if run.call.raw is None or status < 400 or status in _ABOUT_OUR_KEY:  # noqa: PLR2004 - refused
+        return False
+    category = Category.SERVER_ERROR if status >= 500 else Category.INVALID_REQUEST  # noqa: PLR2004 - whose fault
+    run.refusal = UpstreamError("refused", kind=f"http_{status}", category=category, status=status)
+    return True
 
 
 def _close(asked: asyncio.Task[Response]) -> None:

@@ -5,16 +5,44 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from costspan.engine import translate
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from costspan.dialects.types import Dialect, Peek
+    from costspan.dialects.types import Metered, Peek
+    from costspan.engine.translate import Canonical, Client
     from costspan.errors import UpstreamError
-    from costspan.ir.request import Request
     from costspan.ledger.records import Attempt, Origin
     from costspan.routing.plan import Matched
     from costspan.snapshot import Snapshot
     from costspan.wire import json
+    from costspan.wire.http import Upload
+
+
+class Form(Protocol):
+    """A form that is streamed to the target, with the target's own name of the model in it."""
+
+    begun: bool
+    """Whether any of it has gone out."""
+
+    def renamed(self, model: str) -> Upload:
+        """The body to send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A request on a provider's own path: method, path and body as the client sent them.
+
+    `dialect` is the one that the path belongs to, as far as the books can read its answers.
+    """
+
+    method: str
+    path: str
+    """From the root of the provider's host, with its query."""
+    content_type: str | None
+    body: bytes | Upload
+    dialect: Metered | None
 
 
 class Clock(Protocol):
@@ -34,7 +62,7 @@ class Call:
     snapshot: Snapshot
     origin: Origin
     matched: Matched
-    dialect: Dialect
+    dialect: Client
     peek: Peek
     body: bytes
     fields: json.Object
@@ -57,8 +85,14 @@ class Call:
     begun: int = 0
     """Attempts started."""
     upstream_seconds: float = 0.0
-    request: Request | None = None
+    request: Canonical | None = None
     """The canonical form, once a target of another dialect needed it."""
+    content_type: str = "application/json"
+    """Of the request's body."""
+    upload: Form | None = None
+    """A body that is streamed instead of `body`."""
+    raw: Raw | None = None
+    """Set for a request on a provider's own path."""
 
     pending: int = 0
     """Attempts that go on in the background after the client's answer has ended."""
@@ -80,8 +114,15 @@ class Call:
             then, self.settled = self.settled, None
             then()
 
-    def canonical(self) -> Request:
+    def canonical(self) -> Canonical:
         """The request in the canonical form, decoded once. Raises `ClientError`."""
         if self.request is None:
-            self.request = self.dialect.decode_request(self.fields)
+            self.request = translate.decode(self.dialect, self.fields)
         return self.request
+
+    @property
+    def spent(self) -> bool:
+        """Whether the body has gone out and cannot be sent again."""
+        if self.raw is not None:
+            return not isinstance(self.raw.body, bytes) and self.raw.body.begun
+        return self.upload is not None and self.upload.begun

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from costspan.engine.pipe import blocks
 from costspan.errors import Malformed
@@ -14,34 +14,47 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
-def in_reply(body: bytes, cost: Decimal | None) -> bytes:
-    """A whole answer with `usage.cost`: USD as a JSON number with all its digits, null when unpriced."""
+Paths: TypeAlias = tuple[tuple[str, ...], ...]
+"""Where a dialect has its usage object, from the top (`Addressed.USAGE_PATHS`)."""
+
+
+def in_reply(body: bytes, cost: Decimal | None, paths: Paths) -> bytes:
+    """A whole answer with `cost` in its usage: USD as a JSON number with all its digits, null when unpriced."""
     try:
-        span = fields(body).get("usage")
-        if span is None or body[span[0] : span[0] + 1] != b"{":
-            return body
-        start, end = span
-        return body[:start] + patch(body[start:end], {"cost": _number(cost)}) + body[end:]
+        for path in paths:
+            body = _within(body, path, cost)
     except Malformed:
+        pass
+    return body
+
+
+def _within(body: bytes, path: tuple[str, ...], cost: Decimal | None) -> bytes:
+    if not path:
+        return patch(body, {"cost": _number(cost)})
+    span = fields(body).get(path[0])
+    if span is None or body[span[0] : span[0] + 1] != b"{":
         return body
+    start, end = span
+    return body[:start] + _within(body[start:end], path[1:], cost) + body[end:]
 
 
-def in_events(events: bytes, cost: Callable[[], Decimal | None]) -> bytes:
-    """Whole stream events, with the cost in each that has a `usage` object at its top.
+def in_events(events: bytes, cost: Callable[[], Decimal | None], paths: Paths) -> bytes:
+    """Whole stream events, with the cost in each that has a usage object at one of `paths`.
 
     Lines may end in any way; the last event may lack its blank line. What is not changed passes as it is.
     """
-    if b'"usage"' not in events:
+    mark = b'"%s"' % paths[0][-1].encode()
+    if mark not in events:
         return events
     known = cost()
-    return b"".join(_event(raw, known) for raw in blocks(events))
+    return b"".join(_event(raw, known, paths, mark) for raw in blocks(events))
 
 
-def _event(raw: bytes, cost: Decimal | None) -> bytes:
-    event = sse.parse(raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")) if b'"usage"' in raw else None
+def _event(raw: bytes, cost: Decimal | None, paths: Paths, mark: bytes) -> bytes:
+    event = sse.parse(raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")) if mark in raw else None
     if event is None or not event.data.startswith(b"{"):
         return raw
-    data = in_reply(event.data, cost)
+    data = in_reply(event.data, cost, paths)
     return raw if data == event.data else sse.write(data, event.name)
 
 

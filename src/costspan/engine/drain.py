@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
+from costspan.dialects import STREAMING
 from costspan.engine.pipe import Passthrough
 from costspan.errors import CostspanError
 from costspan.wire import json
@@ -100,7 +101,8 @@ async def _learn(run: Run, response: Response) -> None:
     if run.call.peek.stream:
         pipe = run.pipe
         if pipe is None:  # the client left before the headers came
-            pipe = run.pipe = Passthrough(lambda: dialect.new_decoder(profile), dialect.MARKERS, strip_usage=False)
+            streaming = STREAMING[dialect.NAME]
+            pipe = run.pipe = Passthrough(lambda: streaming.new_decoder(profile), streaming.MARKERS, strip_usage=False)
         while not pipe.decoder.ended and (data := await response.chunk(idle)):
             pipe.feed(data)
         if not pipe.decoder.ended:

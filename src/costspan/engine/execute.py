@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from costspan.engine.attempt import Attempts
     from costspan.engine.call import Call
     from costspan.engine.prepare import Prepared
+    from costspan.engine.stored import StoredBy
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
 
@@ -52,8 +53,9 @@ class Candidate:
 class Executor:
     """Runs plans. One for the process; the retry budget is shared by all of them."""
 
-    def __init__(self, attempts: Attempts, pick: Callable[[], float]) -> None:
+    def __init__(self, attempts: Attempts, pick: Callable[[], float], stored: StoredBy) -> None:
         self._attempts = attempts
+        self._stored = stored
         self._pick = pick
         self._budget = RetryBudget()
 
@@ -62,6 +64,8 @@ class Executor:
         self._budget.deposit(self._attempts.now())
         refusal: ClientError | None = None
         steps = self._in_order(call)
+        if call.peek.stored is not None:
+            steps = self._where_stored(call, steps)
         for position, step in enumerate(steps):
             call.targets_left = len(steps) - position
             account = call.snapshot.accounts[step.provider]
@@ -87,6 +91,24 @@ class Executor:
         accounts = call.snapshot.accounts
         return sorted(call.matched.steps, key=lambda step: not self._attempts.has_key(accounts[step.provider]))
 
+    def _where_stored(self, call: Call, steps: list[Step]) -> list[Step]:
+        """The targets that can have what the request refers to. Raises `ClientError` where that cannot be told."""
+        field, id_ = call.peek.stored or "", call.peek.stored_id
+        accounts = call.snapshot.accounts
+        owner = self._stored.owner(id_) if id_ is not None else None
+        able = [step for step in steps if call.dialect.NAME in accounts[step.provider].dialects_for(step.model)]
+        if owner is not None:
+            able = [step for step in able if step.provider == owner]
+            why = f"{field} was made by {owner}, which is no target of this route"
+        else:
+            why = (
+                f"{field} stays with the provider that made it, which this process does not know (it was made before "
+                "a restart, or elsewhere): ask for provider/model, or send the conversation itself"
+            )
+        if not able or len({step.provider for step in able}) > 1:
+            raise Untranslatable(why, param=field)
+        return able
+
     async def _try(self, call: Call, candidate: Candidate) -> Answer | None:
         """Ask one target, again where that may help. None: the next target is to be asked."""
         policy = candidate.step.policy
@@ -100,18 +122,24 @@ class Executor:
                 return await self._attempts.open(call, candidate.step, candidate.account, candidate.prepared)
             except UpstreamError as error:
                 call.failures.append(error)
-                if error.stale and stale < 1:
+                again = not call.spent  # a body that was streamed is nowhere else
+                if again and error.stale and stale < 1:
                     stale += 1  # the pool's fault, not the target's: once more on a fresh connection
                     continue
-                if error.category in _ABOUT_THE_KEY and keys_left and self._attempts.has_key(candidate.account):
+                if (
+                    again
+                    and error.category in _ABOUT_THE_KEY
+                    and keys_left
+                    and self._attempts.has_key(candidate.account)
+                ):
                     keys_left -= 1  # another key of the pool may do what this one may not
                     continue
-                pause = self._pause(call, error, tries) if tries < policy.retries else None
+                pause = self._pause(call, error, tries) if again and tries < policy.retries else None
                 if pause is not None:
                     await asyncio.sleep(pause)
                     tries += 1
                     continue
-                if error.category.value not in policy.fallback_on:
+                if not again or error.category.value not in policy.fallback_on:
                     raise Exhausted(error) from None
                 return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costspan.engine.verbatim import Verbatim
 from costspan.errors import Malformed
 from costspan.ir import events
 from costspan.wire import sse
@@ -222,7 +223,7 @@ class Translation:
         return self._chars
 
 
-Pipe = Passthrough | Translation
+Pipe = Passthrough | Translation | Verbatim
 
 
 def _chars(event: events.Event) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from costspan.providers.account import Account
-    from costspan.wire.http import Connector
+    from costspan.wire.http import Connector, Outgoing
 
 
 class Connectors(Protocol):
@@ -14,3 +14,10 @@ class Connectors(Protocol):
 
     def of(self, account: Account) -> Connector:
         """The connector for `account`."""
+
+
+class Authorities(Protocol):
+    """What signs requests to a cloud, for accounts that have no key of their own."""
+
+    async def authorize(self, account: Account, outgoing: Outgoing) -> Outgoing:
+        """`outgoing` with what proves who we are. Raises `UpstreamError` (`credentials_error`, not reached)."""

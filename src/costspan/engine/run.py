@@ -59,6 +59,8 @@ class Run:
         self.finish_reasons: tuple[str, ...] = ()
         self.first_token: float | None = None
         """Monotonic seconds of the first content."""
+        self.refusal: UpstreamError | None = None
+        """Why the provider refused, where its own words pass to the client all the same."""
         self.pipe: Pipe | None = None
         self.answer_losses: tuple[str, ...] = ()
         """Of a whole answer; a stream's are in `pipe`."""

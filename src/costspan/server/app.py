@@ -14,6 +14,7 @@ from costspan.engine.engine import Engine
 from costspan.engine.execute import Executor
 from costspan.engine.identity import Identities
 from costspan.engine.keys import KeyRing
+from costspan.engine.stored import StoredBy
 from costspan.server import listen
 from costspan.server.connections import Connections
 from costspan.server.protocol import Server
@@ -88,8 +89,11 @@ class Gateway:
         clock = SystemClock()
         identities = Identities(clock, random.Random().getrandbits)  # noqa: S311 - seeded by the system; ids are no secrets
         observer = Observers((ledger, telemetry, *observers))
-        attempts = Attempts(self._connections, observer, clock, identities, keys=KeyRing(), drains=self._drains)
-        executor = Executor(attempts, random.random)
+        stored = StoredBy()
+        attempts = Attempts(
+            self._connections, observer, clock, identities, keys=KeyRing(), drains=self._drains, stored=stored
+        )
+        executor = Executor(attempts, random.random, stored)
         self.state = State(
             live=live,
             engine=Engine(executor, observer, clock, self._drains),

@@ -11,7 +11,7 @@ from costspan.dialects.types import ErrorAnswer
 from costspan.errors import Category, ClientError, UpstreamError
 
 if TYPE_CHECKING:
-    from costspan.dialects.types import Dialect
+    from costspan.dialects.types import Addressed
     from costspan.engine.execute import Exhausted
     from costspan.wire import json
 
@@ -83,7 +83,7 @@ def retry_after(error: UpstreamError | None) -> dict[str, str]:
     return {"retry-after": str(math.ceil(error.retry_after))}
 
 
-def response(answer: ErrorAnswer, dialect: Dialect, headers: dict[str, str] | None = None) -> web.Response:
+def response(answer: ErrorAnswer, dialect: Addressed, headers: dict[str, str] | None = None) -> web.Response:
     """`answer` as an HTTP response in the shape of `dialect`. With `connection: close` in `headers` it is the last."""
     made = web.Response(
         status=answer.status,

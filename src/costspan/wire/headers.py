@@ -75,6 +75,11 @@ def upstream_id(headers: Mapping[str, str]) -> str | None:
     return None
 
 
+def is_event_frames(headers: Mapping[str, str]) -> bool:
+    """Whether an answer comes in AWS's binary framing of events."""
+    return headers.get("content-type", "").startswith("application/vnd.amazon.eventstream")
+
+
 def printable(text: str, limit: int) -> str:
     """`text` cut to `limit` characters, with what is not printable ASCII replaced by `?`."""
     return "".join(c if " " <= c <= "~" else "?" for c in text[:limit])

@@ -1,0 +1,27 @@
+"""Who made what a later request refers to: answers that one provider stored can be continued only there."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+MAX_IDS = 100_000
+"""Some ten megabytes; older ids are forgotten first."""
+
+
+class StoredBy:
+    """Ids of answers, by the provider that has them. In this process only: there is no database."""
+
+    def __init__(self, limit: int = MAX_IDS) -> None:
+        self._owners: OrderedDict[str, str] = OrderedDict()
+        self._limit = limit
+
+    def remember(self, id_: str, provider: str) -> None:
+        """`provider` (its name in the configuration) gave an answer this id."""
+        self._owners[id_] = provider
+        self._owners.move_to_end(id_)
+        if len(self._owners) > self._limit:
+            self._owners.popitem(last=False)
+
+    def owner(self, id_: str) -> str | None:
+        """Whose id it is, None where that is not known."""
+        return self._owners.get(id_)

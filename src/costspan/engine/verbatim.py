@@ -1,0 +1,168 @@
+"""A body that passes as it came: sound, text, and whatever a provider's own path answers. It is read from aside only.
+
+Unlike a passthrough, nothing is held back or taken out: the first byte commits, and the end of the body is the end.
+Where the answer is in a dialect that we know, its usage is learnt; a stream that stops before its terminal event is
+passed as it is, and its cost is an estimate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from costspan.errors import Malformed
+from costspan.ir import events
+from costspan.wire import json, sse
+
+if TYPE_CHECKING:
+    from costspan.dialects.types import Metered, Profile, StreamDecoder
+    from costspan.ir.usage import Usage
+    from costspan.wire.event_stream import Reframer
+
+MAX_READ = 8 * 1024 * 1024
+"""A whole answer longer than this is not kept to be read: its usage stays unknown."""
+
+
+class _Learnt:
+    """What is known of an answer whose stream nobody decodes."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.model: str | None = None
+        self.id: str | None = None
+        self.ended = False
+
+
+class Whole:
+    """Reads a whole answer in JSON, once it is complete."""
+
+    def __init__(self, dialect: Metered, profile: Profile) -> None:
+        self.finish_reasons: list[str] = []
+        self.chars = 0
+        self.learnt = _Learnt()
+        self._dialect = dialect
+        self._profile = profile
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> None:
+        """Keep what fits."""
+        self._size += len(data)
+        if self._size <= MAX_READ:
+            self._pieces.append(data)
+
+    def finish(self) -> None:
+        """Read what was kept. Never raises: the answer has passed already."""
+        if self._size > MAX_READ:
+            return
+        try:
+            found = self._dialect.summarize(json.loads_object(b"".join(self._pieces)), self._profile)
+        except Malformed:
+            return
+        self.learnt.usage, self.learnt.model, self.learnt.id = found.usage, found.model or None, found.id or None
+        self.finish_reasons.extend(found.finish_reasons)
+        self.learnt.ended = True
+
+
+class Stream:
+    """Reads a stream's events as they pass, those with a marker only."""
+
+    def __init__(self, decoder: StreamDecoder, markers: tuple[bytes, ...], reframer: Reframer | None) -> None:
+        self.finish_reasons: list[str] = []
+        self.chars = 0
+        self.learnt = decoder
+        self._markers = markers
+        self._reframer = reframer
+        self._parser = sse.Parser()
+        self._broken = False
+
+    def feed(self, data: bytes) -> None:
+        """Read on, until something cannot be read."""
+        if not self._broken:
+            try:
+                self._read(data)
+            except Malformed:
+                self._broken = True
+
+    def _read(self, data: bytes) -> None:
+        for event in self._parser.feed(data if self._reframer is None else self._reframer.feed(data)):
+            if not any(marker in event.data for marker in self._markers):
+                self.chars += len(event.data)
+                continue
+            for one in self.learnt.feed(event):
+                if isinstance(one, events.Finished):
+                    self.finish_reasons.append(one.native or one.reason)
+
+    def finish(self) -> None:
+        """What a decoder learns at the end of the bytes. Never raises."""
+        with contextlib.suppress(Malformed):
+            self.learnt.close()
+
+
+class Unread:
+    """Reads nothing."""
+
+    def __init__(self) -> None:
+        self.finish_reasons: list[str] = []
+        self.chars = 0
+        self.learnt = _Learnt()
+
+    def feed(self, data: bytes) -> None:
+        """Nothing."""
+
+    def finish(self) -> None:
+        """Nothing."""
+
+
+class Verbatim:
+    """The pipe. `reader` looks on."""
+
+    by_bytes = True
+    """Its output is counted in bytes."""
+    committed = True
+    failed: events.Failed | None = None
+    losses: tuple[str, ...] = ()
+
+    def __init__(self, reader: Whole | Stream | Unread) -> None:
+        self._reader = reader
+        self.ended = False
+
+    @property
+    def decoder(self) -> Verbatim:
+        """Itself: it knows what the books ask a decoder for."""
+        return self
+
+    @property
+    def usage(self) -> Usage | None:
+        """As reported, None where nothing was."""
+        return self._reader.learnt.usage
+
+    @property
+    def model(self) -> str | None:
+        """The model that served, where the answer says so."""
+        return self._reader.learnt.model
+
+    @property
+    def id(self) -> str | None:
+        """The provider's id of the answer, where it has one."""
+        return self._reader.learnt.id
+
+    @property
+    def finish_reasons(self) -> list[str]:
+        """In the provider's words."""
+        return self._reader.finish_reasons
+
+    def feed(self, data: bytes) -> bytes:
+        """Pass `data`."""
+        self._reader.feed(data)
+        return data
+
+    def finish(self) -> bytes:
+        """The body has ended."""
+        self._reader.finish()
+        self.ended = self._reader.learnt.ended
+        return b""
+
+    def output_chars(self) -> int:
+        """How much passed of a stream, roughly; a body that is no text has no characters."""
+        return self._reader.chars
