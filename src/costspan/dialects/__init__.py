@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from costspan.dialects import anthropic_messages, openai_chat
+from costspan.dialects import anthropic_messages, embeddings, openai_chat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +25,17 @@ _CLIENTS: tuple[Dialect, ...] = (
     openai_chat,
 )
 _UPSTREAM_ONLY: tuple[UpstreamDialect, ...] = ()
-_EMBEDDING_CLIENTS: tuple[EmbeddingDialect, ...] = ()
-_EMBEDDING_UPSTREAM_ONLY: tuple[EmbeddingUpstream, ...] = ()
+_EMBEDDING_CLIENTS: tuple[EmbeddingDialect, ...] = (
+    embeddings.openai,
+    embeddings.gemini,
+    embeddings.gemini_batch,
+)
+_EMBEDDING_UPSTREAM_ONLY: tuple[EmbeddingUpstream, ...] = (
+    embeddings.bedrock_cohere,
+    embeddings.cohere,
+    embeddings.titan,
+    embeddings.vertex,
+)
 _PASSED: tuple[PassedDialect, ...] = ()
 
 CLIENT_DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.NAME: dialect for dialect in _CLIENTS})

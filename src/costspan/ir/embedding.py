@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from costspan.ir.usage import Usage
 
 Task: TypeAlias = Literal[
@@ -20,7 +23,7 @@ class EmbeddingRequest:
 
     `tokens` holds inputs given as token ids instead of texts, where the dialect knows them; then `texts` is empty.
     `format` is how the client wants its vectors: JSON numbers, or little-endian float32 in base64.
-    `single` says that the client asked for one text outside a list.
+    `names` are the client's own words for fields of this form, where they differ: losses are told in them.
     """
 
     model: str
@@ -32,9 +35,13 @@ class EmbeddingRequest:
     title: str | None = None
     truncate: bool | None = None
     end_user: str | None = None
-    single: bool = False
+    names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     extensions: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Top-level fields that only the dialect (the outer key) knows. Towards another dialect each is a loss."""
+
+    def name_of(self, name: str) -> str:
+        """What the client calls the field `name` of this form."""
+        return self.names.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
