@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from costspan.dialects import anthropic_messages, embeddings, openai_chat
+from costspan.dialects import anthropic_messages, bedrock_converse, embeddings, openai_chat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ _CLIENTS: tuple[Dialect, ...] = (
     anthropic_messages,
     openai_chat,
 )
-_UPSTREAM_ONLY: tuple[UpstreamDialect, ...] = ()
+_UPSTREAM_ONLY: tuple[UpstreamDialect, ...] = (bedrock_converse,)
 _EMBEDDING_CLIENTS: tuple[EmbeddingDialect, ...] = (
     embeddings.openai,
     embeddings.gemini,
