@@ -6,22 +6,20 @@ is checked, with the same line-numbered errors. A request reads the current snap
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from costspan.accounts import Accounts
 from costspan.config.document import suggestion
 from costspan.config.prices import RATES, UNIT_OF
 from costspan.errors import ConfigError
 from costspan.pricing.book import PriceBook
 from costspan.pricing.rates import Hours, Row, ServiceTier, Tier, rates_of
-from costspan.providers.account import Account, Address, Cloud
-from costspan.providers.hosts import KINDS, PLANNED
+from costspan.providers.hosts import KINDS
 from costspan.routing.plan import Leaf, Nested, Policy, Route, Table, Timeouts
 
 if TYPE_CHECKING:
@@ -31,14 +29,12 @@ if TYPE_CHECKING:
     from costspan.config import schema
     from costspan.config.load import Loaded
     from costspan.config.prices import PriceRow, Rates
-    from costspan.config.providers import Provider
     from costspan.config.providers import Timeouts as ConfiguredTimeouts
     from costspan.config.routes import Route as ConfiguredRoute
     from costspan.errors import Problem
     from costspan.pricing.catalog import Catalog
-    from costspan.providers.kind import Kind
+    from costspan.providers.account import Account
 
-_PORTS = {"http": 80, "https": 443}
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 """For asking whether the catalog has a model at all: it has a price of some date for every day."""
 _STRATEGIES = frozenset({"fallback", "weighted"})
@@ -96,16 +92,17 @@ class Snapshot:
 
 def build(loaded: Loaded, *, generation: int, catalog: Catalog | None) -> Snapshot:
     """Resolve a loaded file. Raises `ConfigError` with every problem found."""
+    entries = Accounts(loaded)
+    accounts = entries.build()
     builder = _Builder(loaded)
-    accounts = builder.accounts()
     table = builder.table(accounts)
     builder.warn_of_what_comes_later()
     builder.warn_of_dead_ends(table)
     used = catalog if loaded.config.prices.catalog != "none" else None
     book = builder.book(used)
     builder.warn_of_idle_prices(used)
-    if builder.problems:
-        raise ConfigError(tuple(builder.problems))
+    if problems := (*entries.problems, *builder.problems):
+        raise ConfigError(problems)
     config = loaded.config
     return Snapshot(
         generation=generation,
@@ -119,7 +116,7 @@ def build(loaded: Loaded, *, generation: int, catalog: Catalog | None) -> Snapsh
         attribution=_attribution(config),
         server=config.server,
         admin_token=config.admin.token.reveal() if config.admin.token else None,
-        warnings=(*loaded.warnings, *builder.warnings),
+        warnings=(*loaded.warnings, *entries.warnings, *builder.warnings),
     )
 
 
@@ -129,69 +126,6 @@ class _Builder:
         self._config = loaded.config
         self.problems: list[Problem] = []
         self.warnings: list[str] = []
-
-    def accounts(self) -> dict[str, Account]:
-        """Every provider of a kind that this version serves."""
-        resolved = ((name, self._account(name, p)) for name, p in self._config.providers.items())
-        return {name: account for name, account in resolved if account is not None}
-
-    def _account(self, name: str, provider: Provider) -> Account | None:
-        path = ("providers", name)
-        kind = KINDS.get(provider.kind or name)
-        if kind is None:
-            self._no_kind(name, provider)
-            return None
-        address = self._address(path, provider, kind)
-        keys = (provider.api_key,) if provider.api_key is not None else provider.api_keys
-        if not keys and kind.key_variable is not None and provider.base_url is None:
-            self._problem(path, f"needs api_key, for instance ${{{kind.key_variable}}}")
-        dialects = provider.dialects or kind.dialects
-        for index, dialect in enumerate(dialects):
-            if dialect not in ("openai-chat", "anthropic-messages"):
-                self._problem((*path, "dialects", index), "not a dialect that this version speaks to providers")
-        stops = provider.abort_stops_billing
-        return Account(
-            name=name,
-            kind=kind,
-            address=address,
-            keys=tuple(keys),
-            headers=tuple(provider.headers.items()),
-            discount=provider.discount,
-            price_as=provider.price_as,
-            dialects=dialects,
-            abort_stops_billing=kind.abort_stops_billing if stops is None else stops,
-            propagate_trace=provider.propagate_trace,
-            max_concurrency=provider.max_concurrency,
-            timeouts=tuple(_own_timeouts(provider.timeouts)),
-            cloud=Cloud(provider.project, provider.location, provider.region, provider.api_version),
-            rules=() if provider.dialects else kind.rules,
-        )
-
-    def _no_kind(self, name: str, provider: Provider) -> None:
-        kind = provider.kind or name
-        path = ("providers", name, "kind") if provider.kind else ("providers", name)
-        if kind in PLANNED:
-            self.warnings.append(
-                f"providers.{name}: kind {kind} is not served by this version yet; its targets are left out"
-            )
-            return
-        if provider.kind is None:
-            self._problem(path, f"{name} is no well-known provider: say its kind, such as openai-compatible")
-            return
-        near = difflib.get_close_matches(kind, KINDS, n=1)
-        self._problem(path, "unknown kind" + (f", did you mean {near[0]}?" if near else f"; known: {', '.join(KINDS)}"))
-
-    def _address(self, path: tuple[str, ...], provider: Provider, kind: Kind) -> Address:
-        url = provider.base_url or kind.base_url
-        if url is None:
-            if kind.name != "mock":
-                self._problem(path, f"kind {kind.name} needs base_url")
-            return Address("mock", "mock", 0, "/v1")
-        parts = urlsplit(url)
-        base_path = parts.path.rstrip("/")
-        if kind.name == "anthropic" and not base_path:
-            base_path = "/v1"  # Anthropic's own SDK is given the URL without it
-        return Address(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], base_path)
 
     def table(self, accounts: Mapping[str, Account]) -> Table:
         """Routes, with targets of providers that cannot be used left out (and said)."""
@@ -233,7 +167,7 @@ class _Builder:
 
     def warn_of_idle_prices(self, catalog: Catalog | None) -> None:
         """Say of each price that no request can ever find, as far as the file shows it."""
-        owners = {*self._config.providers, *KINDS, *PLANNED}
+        owners = {*self._config.providers, *KINDS}
         for index, row in enumerate(self._config.prices.table):
             at = ("prices", "table", index)
             if row.provider not in owners:
@@ -299,13 +233,6 @@ def _policy(route: ConfiguredRoute | None, config: schema.Config) -> Policy:
     fallback_on = defaults.fallback_on if route is None or route.fallback_on is None else route.fallback_on
     timeouts = _timeouts(defaults.timeouts, route.timeouts if route is not None else None)
     return Policy(retries, frozenset(fallback_on), timeouts)
-
-
-def _own_timeouts(timeouts: ConfiguredTimeouts | None) -> Iterator[tuple[str, float]]:
-    """The phases that a provider sets itself. `total` is the exchange's, not one provider's."""
-    for phase in ("connect", "first_token", "idle"):
-        if timeouts is not None and (value := getattr(timeouts, phase)) is not None:
-            yield phase, float(value)
 
 
 def _timeouts(below: ConfiguredTimeouts, above: ConfiguredTimeouts | None) -> Timeouts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costspan.providers.hosts import KINDS, PLANNED
+from costspan.providers.hosts import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PROVIDERS = ROOT / "docs" / "providers.md"
 
 _HEAD = """\
-<!-- Generated from src/costspan/providers/hosts.py by `python tests/docs/generate.py`. Do not edit. -->
+<!-- Generated from src/costspan/providers by `python tests/docs/generate.py`. Do not edit. -->
 
 # Providers
 
@@ -27,8 +27,28 @@ A provider is an account of yours: an entry of `providers:` in gateway.yaml. An 
 `kind` and no `base_url`; an entry of another name says its `kind`. A host with an OpenAI-compatible API that is not in
 this table is `kind: openai-compatible` with a `base_url`.
 
-| kind | base URL | dialects | key in | usual key variable |
-|---|---|---|---|---|
+| kind | base URL | key in | usual key variable |
+|---|---|---|---|
+"""
+
+_DIALECTS = """
+`credentials`: without `api_key`, requests are signed by what the cloud's own library finds: AWS's credential chain,
+Google's application-default credentials, or a Microsoft Entra identity. They are renewed in the background before they
+expire. The libraries are extras: `pip install 'costspan[bedrock]'`, `[vertex]`, `[azure]`.
+
+An account needs more where its address does: `region` (bedrock), `project` and `location` (vertex), `base_url` (azure:
+the resource, `https://NAME.openai.azure.com`; the name of a deployment is the model). Azure is asked by its v1 API;
+`api_version: 2025-04-01-preview` asks by that version, with the deployment in the path. The base URL of anthropic,
+cohere, gemini, mistral and vertex may be written without its version, as their own SDKs take it.
+
+## Dialects
+
+What a kind speaks, in order of preference. A client's own dialect is used where it is among them, so that the request
+passes as it is; else the first of the same operation. `dialects` of an entry overrides those of the operations that it
+names.
+
+| kind | models | dialects |
+|---|---|---|
 """
 
 _BILLING = """
@@ -73,30 +93,38 @@ _PECULIARITIES = {
     "reasoning_outside_completion": "does not count reasoning tokens in `completion_tokens`",
 }
 
-_LATER = """
-## Not served yet
-
-The configuration accepts these kinds with a warning and leaves their targets out of every route: {planned}.
-"""
-
 
 def providers_markdown() -> str:
     """Return docs/providers.md."""
     kinds = tuple(KINDS.values())
-    parts = [_HEAD, *map(_row, kinds), _BILLING, *map(_billing, kinds), _START]
+    parts = [
+        _HEAD,
+        *map(_row, kinds),
+        _DIALECTS,
+        *(line for kind in kinds for line in _spoken(kind)),
+        _BILLING,
+        *map(_billing, kinds),
+        _START,
+    ]
     parts += [_line(kind.name, ", ".join(map(_code, kind.globs))) for kind in kinds if kind.globs]
     parts += [_DIFFERENCES, *_differences(kinds), "\n"]
     named = sorted({name for kind in kinds for name in kind.profile.quirks})
     parts += [f"- `{name}`: {_PECULIARITIES[name]}.\n" for name in named]
-    parts.append(_LATER.format(planned=", ".join(map(_code, sorted(PLANNED)))))
     return "".join(parts)
 
 
 def _row(kind: Kind) -> str:
     address = "none: answers inside the gateway" if kind.name == "mock" else kind.base_url or "`base_url` required"
-    keys = {"bearer": "`Authorization: Bearer`", "x-api-key": "`x-api-key`", "none": "none"}
-    variable = _code(kind.key_variable) if kind.key_variable else "none"
-    return _line(kind.name, address, ", ".join(kind.dialects), keys[kind.auth], variable)
+    places = {"bearer": "`Authorization: Bearer`", "none": "none"}
+    key = places.get(kind.auth, f"`{kind.auth}`") + (", or credentials" if kind.credentials else "")
+    variables = (kind.key_variable, *kind.other_key_variables) if kind.key_variable else ()
+    return _line(kind.name, address, key, ", ".join(map(_code, variables)))
+
+
+def _spoken(kind: Kind) -> Iterator[str]:
+    for rule in kind.rules:
+        yield _line(kind.name, ", ".join(map(_code, rule.globs)), ", ".join(rule.dialects))
+    yield _line(kind.name, "others" if kind.rules else "all", ", ".join(kind.dialects))
 
 
 def _billing(kind: Kind) -> str:

@@ -30,17 +30,17 @@ IN_ROOT = {
 }
 
 VENDORS = re.compile(r"openai|anthropic|gemini|bedrock|azure|vertex|cohere|groq|mistral", re.IGNORECASE)
-KNOW_VENDORS = {"dialects", "providers", "mock"}
+KNOW_VENDORS = {"credentials", "dialects", "providers", "mock"}
 """Packages whose matter they are."""
 
 NAME_VENDORS = {
+    "accounts.py": "the kind to suggest for a host that has none",
     "cli/demo.py": "the demonstration's configuration",
     "config/environment.py": "an example in the file that `init` writes",
     "config/providers.py": "settings that one kind has, named in their descriptions",
     "server/models.py": "the two shapes of GET /v1/models",
     "server/protocol.py": "errors below the handlers, in the dialect of the path",
     "server/surface.py": "paths to dialects",
-    "snapshot.py": "dialects that may be configured; the base URL that an official SDK is given",
     "telemetry/semconv.py": "values of gen_ai.provider.name",
     "wire/headers.py": "the allow-lists",
 }

@@ -1,11 +1,9 @@
-"""The provider kinds this version speaks to, as data: address, dialects, auth, differences.
-
-Adding an OpenAI-compatible host that needs nothing special takes no line here: `kind: openai-compatible` and a
-`base_url` in the YAML do. A line gives it a well-known name, its key variable and its differences.
+"""The provider kinds, as data: address, dialects, auth, differences. OpenAI-compatible hosts are in `compatible`.
 
 `abort_stops_billing`: whether closing the connection stops generation, and with it the bill. Where a provider is not
 known to stop, the answer of a client that left is read to its end in the background, to learn the true usage. Source:
-OpenRouter's table of providers that support cancellation (openrouter.ai/docs/api-reference/streaming, read 2026-08-22).
+OpenRouter's table of providers that support cancellation (openrouter.ai/docs/api-reference/streaming, read 2026-08-22):
+OpenAI, Azure, Anthropic and Cohere do; Google, Bedrock and Mistral do not.
 """
 
 from __future__ import annotations
@@ -13,124 +11,154 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from costspan.ir.profile import Profile
-from costspan.providers.kind import Kind
+from costspan.providers.compatible import COMPATIBLE
+from costspan.providers.dialect_names import (
+    BEDROCK_COHERE_EMBED,
+    CHAT,
+    COHERE,
+    COHERE_EMBED,
+    COMPLETIONS,
+    CONVERSE,
+    EMBEDDINGS,
+    GEMINI_EMBED,
+    GENERATE,
+    IMAGE_EDITS,
+    IMAGES,
+    MESSAGES,
+    MISTRAL,
+    MODERATIONS,
+    RERANK,
+    RESPONSES,
+    SPEECH,
+    TITAN_EMBED,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+    VERTEX_EMBED,
+)
+from costspan.providers.kind import Kind, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CHAT = "openai-chat"
-MESSAGES = "anthropic-messages"
+_RESPONSES_ONLY = Rule(
+    ("codex-*", "*-codex*", "o1-pro*", "o3-pro*", "gpt-5-pro*", "gpt-5.*-pro*", "*-deep-research*", "computer-use*"),
+    (RESPONSES,),
+)
+"""Models that Chat Completions refuses (platform.openai.com/docs/models, 2026-11-25)."""
 
-PATHS: Mapping[str, str] = MappingProxyType({CHAT: "/chat/completions", MESSAGES: "/messages"})
-"""Where a dialect is served, below a provider's base URL."""
+_OPENAI = (CHAT, RESPONSES, EMBEDDINGS, COMPLETIONS, IMAGES, IMAGE_EDITS, SPEECH, TRANSCRIPTIONS, TRANSLATIONS)
 
-_MAX_TOKENS = MappingProxyType({"max_completion_tokens": "max_tokens"})
-
-
-def _compatible(  # noqa: PLR0913 - a row of a table, keyword-only
-    name: str,
-    base_url: str | None,
-    key_variable: str | None,
-    *,
-    catalog: str | None = None,
-    stops: bool = False,
-    globs: tuple[str, ...] = (),
-    rename: Mapping[str, str] = _MAX_TOKENS,
-    rejects: frozenset[str] = frozenset(),
-    quirks: frozenset[str] = frozenset(),
-) -> Kind:
-    return Kind(
-        name,
-        base_url,
-        (CHAT,),
-        key_variable=key_variable,
-        catalog=catalog,
-        abort_stops_billing=stops,
-        profile=Profile(name, rename, rejects, quirks),
-        globs=globs,
-    )
-
-
-_KINDS = (
+_MAKERS = (
     Kind(
         "openai",
         "https://api.openai.com/v1",
-        (CHAT,),
+        (*_OPENAI, MODERATIONS),
+        rules=(_RESPONSES_ONLY,),
         key_variable="OPENAI_API_KEY",
         catalog="openai",
         abort_stops_billing=True,
-        globs=("gpt-*", "o1*", "o3*", "o4*", "chatgpt-*"),
+        globs=(
+            *("gpt-*", "o1*", "o3*", "o4*", "chatgpt-*", "codex-*", "computer-use-*"),
+            *("text-embedding-3-*", "text-embedding-ada-*", "omni-moderation-*", "dall-e-*", "whisper-*", "tts-*"),
+        ),
+    ),
+    # Without moderations: Azure filters in place (learn.microsoft.com/azure/foundry/openai/latest, 2026-11-25).
+    # A model's name is that of its deployment, which may be anything.
+    Kind(
+        "azure",
+        None,
+        _OPENAI,
+        rules=(_RESPONSES_ONLY,),
+        way="azure",
+        auth="api-key",
+        credentials="entra",
+        key_variable="AZURE_OPENAI_API_KEY",
+        takes=("api_version",),
+        catalog="azure",
+        abort_stops_billing=True,
     ),
     Kind(
         "anthropic",
         "https://api.anthropic.com/v1",
-        dialects=(MESSAGES,),
+        (MESSAGES,),
         auth="x-api-key",
         key_variable="ANTHROPIC_API_KEY",
+        version="/v1",
         catalog="anthropic",
         abort_stops_billing=True,
         globs=("claude-*",),
         headers=(("anthropic-version", "2023-06-01"),),
     ),
-    _compatible("openai-compatible", None, None),
-    _compatible(
-        "openrouter",
-        "https://openrouter.ai/api/v1",
-        "OPENROUTER_API_KEY",
-        catalog="openrouter",
-        rename=MappingProxyType(
-            {name: name for name in ("reasoning", "top_k", "min_p", "repetition_penalty")}
-            | {"max_completion_tokens": "max_tokens"}
+    # ai.google.dev/gemini-api/docs/api-key 2026-11-25: of the two variables, GOOGLE_API_KEY wins in Google's SDK.
+    Kind(
+        "gemini",
+        "https://generativelanguage.googleapis.com/v1beta",
+        (GENERATE, GEMINI_EMBED),
+        auth="x-goog-api-key",
+        key_variable="GEMINI_API_KEY",
+        other_key_variables=("GOOGLE_API_KEY",),
+        version="/v1beta",
+        catalog="google",
+        globs=("gemini-*", "gemma-*"),
+    ),
+    # anthropic-sdk-python 2.12, `lib/vertex`: addresses of the multi-regions `us` and `eu`.
+    Kind(
+        "vertex",
+        "https://{location}-aiplatform.googleapis.com/v1",
+        (GENERATE, VERTEX_EMBED),
+        rules=(Rule(("claude-*",), (MESSAGES,)),),
+        way="vertex",
+        auth="x-goog-api-key",
+        credentials="google",
+        version="/v1",
+        needs=("project", "location"),
+        catalog="google",
+    ),
+    # Converse serves every chat model; Claude by InvokeModel takes and gives more, in Anthropic's own dialect.
+    Kind(
+        "bedrock",
+        "https://bedrock-runtime.{region}.amazonaws.com",
+        (CONVERSE,),
+        rules=(
+            Rule(("*amazon.titan-embed*",), (TITAN_EMBED,)),
+            Rule(("*cohere.embed*",), (BEDROCK_COHERE_EMBED,)),
+            Rule(("*anthropic.*",), (MESSAGES, CONVERSE)),
         ),
-        quirks=frozenset({"accepts_reasoning", "accepts_cache_control", "accepts_file_urls"}),
+        way="bedrock",
+        credentials="aws",
+        key_variable="AWS_BEARER_TOKEN_BEDROCK",
+        needs=("region",),
+        catalog="aws",
     ),
-    _compatible(
-        "groq",
-        "https://api.groq.com/openai/v1",
-        "GROQ_API_KEY",
-        catalog="groq",
-        globs=("llama-*",),
-        rejects=frozenset({"logit_bias", "logprobs", "top_logprobs"}),
+    # docs.mistral.ai/api 2026-11-25
+    Kind(
+        "mistral",
+        "https://api.mistral.ai/v1",
+        (MISTRAL, EMBEDDINGS),
+        key_variable="MISTRAL_API_KEY",
+        version="/v1",
+        catalog="mistral",
+        globs=(
+            *("mistral-*", "ministral-*", "magistral-*", "codestral-*", "devstral-*", "pixtral-*", "voxtral-*"),
+            *("open-mistral-*", "open-mixtral-*"),
+        ),
     ),
-    _compatible("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", catalog="together", stops=True),
-    _compatible(
-        "fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", catalog="fireworks", stops=True
+    # docs.cohere.com/v2/reference 2026-11-25
+    Kind(
+        "cohere",
+        "https://api.cohere.com/v2",
+        (COHERE, COHERE_EMBED, RERANK),
+        key_variable="COHERE_API_KEY",
+        other_key_variables=("CO_API_KEY",),
+        version="/v2",
+        catalog="cohere",
+        abort_stops_billing=True,
+        globs=("command-*", "c4ai-*", "embed-*", "rerank-*"),
     ),
-    _compatible(
-        "deepseek",
-        "https://api.deepseek.com/v1",
-        "DEEPSEEK_API_KEY",
-        catalog="deepseek",
-        stops=True,
-        globs=("deepseek-*",),
-        quirks=frozenset({"accepts_reasoning_content"}),
-    ),
-    _compatible(
-        "xai",
-        "https://api.x.ai/v1",
-        "XAI_API_KEY",
-        catalog="x-ai",
-        stops=True,
-        globs=("grok-*",),
-        quirks=frozenset({"reasoning_outside_completion"}),
-    ),
-    _compatible("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", catalog="cerebras"),
-    _compatible(
-        "perplexity",
-        "https://api.perplexity.ai",
-        "PERPLEXITY_API_KEY",
-        catalog="perplexity",
-        quirks=frozenset({"ends_without_done"}),
-    ),
-    _compatible("deepinfra", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY", stops=True),
-    _compatible("nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY"),
-    _compatible("ollama", "http://127.0.0.1:11434/v1", None, stops=True),
-    _compatible("vllm", None, None, stops=True),
-    Kind("mock", None, dialects=(CHAT, MESSAGES), auth="none", abort_stops_billing=True),
+    Kind("mock", "mock://mock/v1", (CHAT, MESSAGES, GENERATE), auth="none", abort_stops_billing=True),
 )
 
-KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _KINDS})
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (*_MAKERS, *COMPATIBLE)})
 
-PLANNED = frozenset({"azure", "gemini", "vertex", "bedrock", "mistral", "cohere"})
-"""Kinds of the specification that a later version serves: accepted in the file, never chosen."""
+PATHS: Mapping[str, str] = MappingProxyType({CHAT: "/chat/completions", MESSAGES: "/messages"})
+"""To be deleted once the engine asks the dialects."""

@@ -52,7 +52,9 @@ class Kind:
     version: str = ""
     """`/v1`: the end of its base path, which official SDKs add to the URL that they are given, and so do we."""
     needs: tuple[str, ...] = ()
-    """Settings of an account that its address needs."""
+    """Settings of an account (`project`, `location`, `region`, `api_version`) that its requests need."""
+    takes: tuple[str, ...] = ()
+    """Those that it can do without."""
     catalog: str | None = None
     abort_stops_billing: bool = False
     profile: Profile = PLAIN

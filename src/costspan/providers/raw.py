@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from costspan.errors import ClientError
+from costspan.providers.address import VERSION
 
 if TYPE_CHECKING:
     from costspan.providers.account import Account
 
-_VERSION = re.compile(r"/v\d+\w*$")
 _PRINTABLE = re.compile(r"[\x21-\x7e]*")
 
 
@@ -40,9 +40,7 @@ def _strays(path: str) -> bool:
 
 
 def _prefix(account: Account) -> str:
-    """What stands before the provider's own paths: its base path without the part that is the kind's own."""
-    base, kind = account.address.base_path, account.kind
-    own = urlsplit(kind.base_url).path.rstrip("/") if kind.base_url else ""
-    if own:
-        return base.removesuffix(own)
-    return _VERSION.sub("", base)
+    """What stands before the provider's own paths: its base path without the part that all of its kind have."""
+    base, url = account.address.base_path, account.kind.base_url
+    own = urlsplit(url).path.rstrip("/") if url else ""
+    return base.removesuffix(own) if own and base.endswith(own) else VERSION.sub("", base)
