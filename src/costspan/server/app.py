@@ -8,6 +8,7 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
+from costspan.credentials.authorities import Authorities
 from costspan.engine.attempt import Attempts
 from costspan.engine.drain import Drains
 from costspan.engine.engine import Engine
@@ -85,13 +86,21 @@ class Gateway:
         self._listen = address or live.current.server.listen
         self._reuse_port = reuse_port
         self._connections = Connections()
+        self._authorities = Authorities()
         self._drains = Drains()
         clock = SystemClock()
         identities = Identities(clock, random.Random().getrandbits)  # noqa: S311 - seeded by the system; ids are no secrets
         observer = Observers((ledger, telemetry, *observers))
         stored = StoredBy()
         attempts = Attempts(
-            self._connections, observer, clock, identities, keys=KeyRing(), drains=self._drains, stored=stored
+            self._connections,
+            observer,
+            clock,
+            identities,
+            keys=KeyRing(),
+            drains=self._drains,
+            stored=stored,
+            authorities=self._authorities,
         )
         executor = Executor(attempts, random.random, stored)
         self.state = State(
@@ -130,6 +139,7 @@ class Gateway:
         if admin is not None:
             await self._serve(sockets[0], health.handle)
         await self._serve(sockets[-1], Surface(self.state, None if admin is not None else health))
+        self._authorities.warm(self.live.current.accounts.values())
         self.state.ready = True
 
     def _take(self, addresses: Sequence[str]) -> list[socket.socket]:
@@ -168,6 +178,7 @@ class Gateway:
         """Load the configuration again; see `Live.reload`. Pools of accounts that are gone are closed."""
         reloaded = await self.live.reload(aloud=aloud)
         if reloaded:
+            self._authorities.warm(self.live.current.accounts.values())
             await self._connections.retire(self.live.current.accounts.values())
         return reloaded
 
@@ -190,6 +201,7 @@ class Gateway:
             server.pre_shutdown()
             await server.shutdown(timeout=0.1)
         await self._drains.close(reserve)
+        self._authorities.close()
         await self._connections.close()
         if self._flusher is not None:  # else nothing was begun
             await self.ledger.close()
