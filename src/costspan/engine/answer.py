@@ -93,11 +93,14 @@ class Streamed:
         return costing.in_events(out, self.run.cost_so_far, call.dialect.USAGE_PATHS)
 
     @property
+    def verbatim(self) -> bool:
+        """Whether the provider's bytes pass as they are, whatever they mean."""
+        return isinstance(self.pipe, Verbatim)
+
+    @property
     def content_type(self) -> str:
-        """What the client is told it gets: the provider's word where its bytes pass as they are."""
-        if isinstance(self.pipe, Verbatim):
-            return self.response.headers.get("content-type", "application/octet-stream")
-        return "text/event-stream; charset=utf-8"
+        """Of a verbatim answer, in the provider's word."""
+        return self.response.headers.get("content-type", "application/octet-stream")
 
     async def _pull(self) -> bytes:
         if self.ended:

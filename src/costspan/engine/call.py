@@ -43,6 +43,8 @@ class Raw:
     content_type: str | None
     body: bytes | Upload
     dialect: Metered | None
+    free: bool = False
+    """Whether the provider does not bill it."""
 
 
 class Clock(Protocol):
@@ -119,6 +121,11 @@ class Call:
         if self.request is None:
             self.request = translate.decode(self.dialect, self.fields)
         return self.request
+
+    @property
+    def must_be_priced(self) -> bool:
+        """Whether a target without a price may not be asked. Reading a provider's own path costs nothing."""
+        return self.snapshot.reject_unpriced and (self.raw is None or not (self.raw.free or self.raw.method == "GET"))
 
     @property
     def spent(self) -> bool:

@@ -69,7 +69,7 @@ class Executor:
         for position, step in enumerate(steps):
             call.targets_left = len(steps) - position
             account = call.snapshot.accounts[step.provider]
-            if call.snapshot.reject_unpriced and not call.snapshot.has_price(account, step.model, call.started_ns):
+            if call.must_be_priced and not call.snapshot.has_price(account, step.model, call.started_ns):
                 refusal = refusal or ClientError(
                     f"{step.label} has no price (prices.on_unpriced)", code="unpriced_model"
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from costspan.engine import translate
+from costspan.engine import raw, translate
 from costspan.errors import ClientError, Malformed, Untranslatable
 from costspan.ir.profile import TAKES_REASONING_EFFORT
 from costspan.wire.patch import patch, prepend, replace_string
@@ -42,6 +42,8 @@ def prepare(call: Call, step: Step, account: Account) -> Prepared:
     Raises `Untranslatable` when the target's dialect cannot express it (or, with `require_parameters`, would lose a
     parameter), `ClientError` when the request itself is wrong.
     """
+    if call.raw is not None:
+        return Prepared(call.raw.dialect or raw, call.raw.body)
     name = account.dialect_for(call.dialect.NAME, step.model, translate.alike(call.dialect))
     if name is None:
         raise Untranslatable(f"{step.label} offers nothing like {call.dialect.NAME}", param="model")

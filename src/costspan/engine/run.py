@@ -224,6 +224,8 @@ class Run:
 
         An error status before any content is not billed, nor is what went out on a connection that had died idle.
         """
+        if self.call.raw is not None and self.call.raw.free:
+            return False
         refused = self.http_status is not None and self.http_status >= HTTPStatus.BAD_REQUEST and self.usage is None
         taken = error is None or (error.reached and not error.stale)
         return self.sent and taken and not refused

@@ -13,6 +13,7 @@ from costspan.wire import json
 if TYPE_CHECKING:
     from aiohttp import StreamReader, web
 
+JSON = "application/json"
 IDLE_SECONDS = 30.0
 TOTAL_SECONDS = 120.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -31,7 +32,7 @@ def check_media_type(request: web.BaseRequest) -> None:
     if encoding != "identity":
         raise ClientError("encoded request bodies are not accepted", status=415, code="unsupported_encoding")
     media_type, _, rest = request.headers.get("Content-Type", "").partition(";")
-    if media_type.strip().lower() != "application/json":
+    if media_type.strip().lower() != JSON:
         raise ClientError("the Content-Type must be application/json", status=415, code="unsupported_media_type")
     for parameter in rest.split(";"):
         name, _, value = parameter.partition("=")
@@ -43,23 +44,24 @@ async def read(request: web.BaseRequest, limit: int) -> bytes:
     """The body, at most `limit` bytes. Raises `ClientError` 413, 408 or 400; the connection is of no more use then."""
     declared = request.content_length
     if declared is not None and declared > limit:
-        raise _too_large(limit)
-    if "Expect" in request.headers:
-        await request.writer.write(_CONTINUE)
-        request.writer.output_size = 0  # the answer itself has not begun
+        raise too_large(limit)
+    await welcome(request)
     try:
         if request.content.is_eof():  # all of it is here already: nothing to wait for
             return await _read(request, limit)
         async with asyncio.timeout(TOTAL_SECONDS):
             return await _read(request, limit)
     except TimeoutError:
-        raise ClientError(
-            "the body came too slowly", status=408, code="request_timeout", headers={"connection": "close"}
-        ) from None
+        raise too_slow() from None
     except RequestPayloadError:
-        raise ClientError(
-            "the body's framing is not valid", code="bad_framing", headers={"connection": "close"}
-        ) from None
+        raise broken() from None
+
+
+async def welcome(request: web.BaseRequest) -> None:
+    """Tell a client that asks first that its body may come."""
+    if "Expect" in request.headers:
+        await request.writer.write(_CONTINUE)
+        request.writer.output_size = 0  # the answer itself has not begun
 
 
 async def _read(request: web.BaseRequest, limit: int) -> bytes:
@@ -70,10 +72,10 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes:
         chunk = await content.readany() if content.is_eof() else await _patiently(content)
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         chunks.append(chunk)
-    if (broken := content.exception()) is not None:  # it came with the last bytes, which are no whole body
-        raise broken
+    if (flaw := content.exception()) is not None:  # it came with the last bytes, which are no whole body
+        raise flaw
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
@@ -82,7 +84,18 @@ async def _patiently(content: StreamReader) -> bytes:
         return await content.readany()
 
 
-def _too_large(limit: int) -> ClientError:
+def too_slow() -> ClientError:
+    """The body did not come in time."""
+    return ClientError("the body came too slowly", status=408, code="request_timeout", headers={"connection": "close"})
+
+
+def broken() -> ClientError:
+    """The body broke off, or its chunks are no chunks."""
+    return ClientError("the body's framing is not valid", code="bad_framing", headers={"connection": "close"})
+
+
+def too_large(limit: int) -> ClientError:
+    """The body is over the limit; the rest of it is not read."""
     return ClientError(
         f"the body is larger than the limit of {limit} bytes (server.max_request_bytes)",
         status=413,

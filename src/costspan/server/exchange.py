@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from costspan.dialects import CLIENT_DIALECTS
 from costspan.engine.answer import Streamed
-from costspan.engine.call import Call
 from costspan.engine.execute import Exhausted
 from costspan.engine.run import KNOWN
 from costspan.errors import ClientError, UpstreamError
-from costspan.ledger.records import Origin
 from costspan.pricing.settle import add
-from costspan.server import body as bodies
-from costspan.server import errors, origin
+from costspan.server import errors
 from costspan.server.beat import Beat
-from costspan.server.models import suggest
+from costspan.server.json_array import JsonArray
 from costspan.server.protocol import protocol_of, traceback_only
-from costspan.wire.headers import printable, to_client, to_upstream
+from costspan.wire.headers import printable, to_client
 
 if TYPE_CHECKING:
-    from costspan.dialects.types import Dialect, ErrorAnswer, Peek
+    from costspan.dialects.types import ErrorAnswer
     from costspan.engine.answer import Answer, Whole
+    from costspan.engine.call import Call
     from costspan.ledger.records import Outcome
-    from costspan.routing.plan import Matched
+    from costspan.server.admission import Admission
+    from costspan.server.paths import Operation
     from costspan.server.state import State
-    from costspan.snapshot import ClientKey, Snapshot
-    from costspan.wire import json
 
 _log = logging.getLogger(__name__)
 
@@ -42,110 +37,29 @@ MAX_HEADER = 2048
 
 
 class Exchanges:
-    """Handles the chat surfaces. One for the process."""
+    """Handles what leads to an upstream. One for the process."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, admission: Admission) -> None:
         self._state = state
+        self._admission = admission
 
-    async def handle(self, request: web.BaseRequest, dialect_name: str) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest, asked: Operation) -> web.StreamResponse:
         """Answer one request in the client's dialect. Raises `ClientError` when it is not let in."""
-        call = await self._let_in(request, CLIENT_DIALECTS[dialect_name], self._state.identities.exchange_id())
-        return await _Exchange(self._state, request, call).run()
+        call = await self._admission.let_in(request, asked)
+        in_array = asked.stream is True and request.rel_url.query.get("alt") != "sse"
+        return await self.run(request, call, array=JsonArray() if in_array else None)
 
-    async def _let_in(self, request: web.BaseRequest, dialect: Dialect, exchange_id: str) -> Call:
-        """Check everything that can be checked before money is spent. Raises `ClientError`."""
-        state = self._state
-        snapshot = state.live.current
-        key = state.authenticate(request, snapshot)
-        if request.headers.get("x-costspan-dry-run", "false").lower() != "false":
-            raise ClientError(  # ignoring it would spend money that the client did not want to spend
-                "dry runs are not in this version yet", code="unsupported_parameter", param="x-costspan-dry-run"
-            )
-        bodies.check_media_type(request)
-        started_ns, started = state.clock.wall_ns(), state.clock.monotonic()
-        body = await bodies.read(request, snapshot.server.max_request_bytes)
-        fields = bodies.parse(body)
-        peek = dialect.peek(fields)
-        cost_in_body = snapshot.server.cost_in_body or request.headers.get("x-costspan-cost", "").lower() == "true"
-        matched = self._match(request, snapshot, key, peek)
-        return Call(
-            snapshot=snapshot,
-            origin=self._origin(request, snapshot, key, dialect, peek, matched, exchange_id),
-            matched=matched,
-            dialect=dialect,
-            peek=peek,
-            body=body,
-            fields=fields,
-            forwarded=to_upstream(request.headers.items()),
-            started_ns=started_ns,
-            started=started,
-            deadline=started + matched.policy.timeouts.total,
-            cost_in_body=cost_in_body,
-            require_parameters=_requires_parameters(fields),
-        )
-
-    def _match(self, request: web.BaseRequest, snapshot: Snapshot, key: ClientKey | None, peek: Peek) -> Matched:
-        asked = request.headers.get("x-costspan-route", peek.model)
-        matched = snapshot.table.match(asked, self._state.pick, peek.model)
-        if matched is None:
-            raise ClientError(
-                f"no route or target has this model name{suggest(asked, snapshot, key)}",
-                status=404,
-                code="model_not_found",
-                param="model",
-            )
-        if key is not None and not (may_use(key, asked) and (not matched.passes_model or may_use(key, peek.model))):
-            raise ClientError("this API key may not use this model", status=403, code="route_not_allowed")
-        return matched
-
-    def _origin(  # noqa: PLR0913, PLR0917 - the facts of a record
-        self,
-        request: web.BaseRequest,
-        snapshot: Snapshot,
-        key: ClientKey | None,
-        dialect: Dialect,
-        peek: Peek,
-        matched: Matched,
-        exchange_id: str,
-    ) -> Origin:
-        identities = self._state.identities
-        context = origin.trace_context(request.headers)
-        trace_id = context[0] if context else identities.trace_id()
-        return Origin(
-            exchange_id=exchange_id,
-            route=matched.route,
-            strategy=matched.strategy,
-            operation="chat",
-            model_asked=peek.model,
-            dialect_in=dialect.NAME,
-            stream=peek.stream,
-            key=key.name if key else None,
-            attributes=origin.attributes(request.headers, snapshot.attribution, key),
-            client_request_id=origin.client_request_id(request.headers),
-            trace_id=trace_id,
-            span_id=identities.span_id(),
-            parent_span_id=context[1] if context else None,
-            sampled=self._state.sample(int(trace_id, 16), context[2] if context else None),
-            config_generation=snapshot.generation,
-        )
-
-
-def _requires_parameters(fields: json.Object) -> bool:
-    """OpenRouter's `provider.require_parameters`."""
-    provider = fields.get("provider")
-    return isinstance(provider, dict) and provider.get("require_parameters") is True
-
-
-def may_use(key: ClientKey, name: str) -> bool:
-    """Whether a client key may ask for the model `name`."""
-    return not key.routes or any(fnmatchcase(name, pattern) for pattern in key.routes)
+    async def run(self, request: web.BaseRequest, call: Call, *, array: JsonArray | None = None) -> web.StreamResponse:
+        """Answer a request that was let in. `array`: its stream is one JSON array."""
+        return await _Exchange(self._state, request, call, array).run()
 
 
 class _Exchange:
     """One exchange that was let in, to its end."""
 
-    def __init__(self, state: State, request: web.BaseRequest, call: Call) -> None:
+    def __init__(self, state: State, request: web.BaseRequest, call: Call, array: JsonArray | None) -> None:
         self._state = state
+        self._array = array
         self._request = request
         self._connection = protocol_of(request)
         self._call = call
@@ -156,7 +70,7 @@ class _Exchange:
     async def run(self) -> web.StreamResponse:
         """Answer, and write the exchange's record whatever happens."""
         beat = Beat(self._call.snapshot.server.keepalive_comment, self._begin_early)
-        if self._call.peek.stream:
+        if self._call.peek.stream and self._array is None:
             beat.start()
         try:
             return await self._run(beat)
@@ -207,27 +121,38 @@ class _Exchange:
         return response
 
     async def _relay(self, answer: Streamed, beat: Beat) -> web.StreamResponse:
-        response = await self._begin(beat, self._headers(answer, to_client(answer.response.headers)))
-        beat.adopt(response)
+        headers = self._headers(answer, to_client(answer.response.headers))
+        response = await self._begin(beat, headers, answer)
+        if not answer.verbatim:
+            beat.adopt(response)
         try:
             while (data := await answer.next()) is not None:
                 beat.touch()
-                await response.write(data)
+                await response.write(data if self._array is None else self._array.feed(data))
         except UpstreamError as error:
             beat.stop()
+            if answer.verbatim:  # there is no way to say it in a body that is not ours
+                self._finish("failed", answer.status, error.kind)
+                raise ConnectionError("the provider's answer broke off") from None
             await self._break_off(response, errors.from_upstream_error(error, self._id, tuple(self._call.tried)))
             self._finish("failed", answer.status, error.kind)
             return response
         beat.stop()
+        if self._array is not None:
+            await response.write(self._array.end())
+        refusal = answer.run.refusal
+        outcome: Outcome = "ok" if refusal is None else "failed"
+        kind = None if refusal is None else refusal.kind
         if not self._connection.writing_paused:  # the client has the last event, and may leave at once
-            self._finish("ok", answer.status)
+            self._finish(outcome, answer.status, kind)
         await response.write_eof()
-        self._finish("ok", answer.status)
+        self._finish(outcome, answer.status, kind)
         return response
 
     async def _break_off(self, response: web.StreamResponse, answer: ErrorAnswer) -> None:
         """End a stream that has begun with a typed error event, without its normal terminator."""
-        await response.write(self._call.dialect.encode_stream_error(answer))
+        data = self._call.dialect.encode_stream_error(answer)
+        await response.write(data if self._array is None else self._array.feed(data) + self._array.end())
         await response.write_eof()
 
     async def _refuse(self, answer: ErrorAnswer, beat: Beat, last: UpstreamError | None = None) -> web.StreamResponse:
@@ -256,23 +181,25 @@ class _Exchange:
             headers["x-costspan-dropped"] = printable(",".join(losses), MAX_HEADER)
         return headers
 
-    async def _begin(self, beat: Beat, headers: dict[str, str]) -> web.StreamResponse:
+    async def _begin(self, beat: Beat, headers: dict[str, str], answer: Streamed) -> web.StreamResponse:
         early = await beat.response()
-        return early if early is not None else await self._prepare(headers)
+        if early is not None:
+            return early
+        if answer.verbatim:
+            headers["content-type"] = answer.content_type
+            return await self._prepare(headers, answer.status)
+        return await self._prepare(headers | self._stream_headers())
 
     async def _begin_early(self) -> web.StreamResponse:
         """Send the headers before there is an answer, because the stream has been silent for long."""
-        return await self._prepare({"x-request-id": self._id})
+        return await self._prepare({"x-request-id": self._id} | self._stream_headers())
 
-    async def _prepare(self, headers: dict[str, str]) -> web.StreamResponse:
-        response = web.StreamResponse(
-            headers={
-                **headers,
-                "content-type": "text/event-stream; charset=utf-8",
-                "cache-control": "no-cache",
-                "x-accel-buffering": "no",
-            }
-        )
+    def _stream_headers(self) -> dict[str, str]:
+        kind = "text/event-stream" if self._array is None else "application/json"
+        return {"content-type": f"{kind}; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
+
+    async def _prepare(self, headers: dict[str, str], status: int = 200) -> web.StreamResponse:
+        response = web.StreamResponse(status=status, headers=headers)
         self._response = response
         await response.prepare(self._request)
         return response

@@ -14,7 +14,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from costspan.dialects import CLIENT_DIALECTS
 from costspan.dialects.types import ErrorAnswer
-from costspan.server import errors
+from costspan.server import errors, paths
 from costspan.server.refusals import OTHER, Refusals
 from costspan.server.stalls import StallGuard
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.http_parser import RawRequestMessage
     from aiohttp.streams import StreamReader
+
+    from costspan.engine.translate import Client
 
 HEADER_SECONDS = 10.0
 """From the connection to the end of the first request's headers."""
@@ -39,9 +41,10 @@ READ_BUFFER = 16 * 1024
 """aiohttp's default holds 1.25 MiB for each stream whose client does not read (reliability notes, fact 7)."""
 
 _log = logging.getLogger(__name__)
-_DIALECT = CLIENT_DIALECTS["openai-chat"]
-_POST = b"POST /v1/"
-_MESSAGES = b"messages"
+_DIALECT: Client = CLIENT_DIALECTS["openai-chat"]
+_POST = b"POST /"
+MAX_PATH = 512
+"""So much of a path is looked at for the dialect of an error."""
 _REASONS = (
     ("missing 'host'", 400, "missing_host", "the Host header is missing"),
     ("duplicate 'host'", 400, "duplicate_host", "there are two Host headers"),
@@ -107,9 +110,8 @@ class Protocol(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Note which dialect an error is to be told in; end a body whose framing breaks before it is whole."""
         if data.startswith(_POST):
-            self._dialect = (
-                CLIENT_DIALECTS["anthropic-messages"] if data.startswith(_MESSAGES, len(_POST)) else _DIALECT
-            )
+            path = data[len(_POST) - 1 : len(_POST) + MAX_PATH].partition(b" ")[0].partition(b"?")[0]
+            self._dialect = paths.client_of(path.decode("latin-1"))
         super().data_received(data)
         request = self._current_request
         if request is not None and self._messages and isinstance(self._messages[-1][0], _ErrInfo):

@@ -9,21 +9,21 @@ from aiohttp import HttpVersion11, web
 
 from costspan.dialects import CLIENT_DIALECTS
 from costspan.errors import ClientError
-from costspan.server import errors, guard, models
-from costspan.server.exchange import Exchanges, may_use
+from costspan.server import errors, guard, models, paths
+from costspan.server.admission import Admission, may_use
+from costspan.server.count import Counts
+from costspan.server.exchange import Exchanges
 from costspan.server.protocol import CORS, protocol_of
-from costspan.server.refusals import OTHER
+from costspan.server.raw import RawPaths
 from costspan.wire import json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from costspan.dialects.types import Dialect, ErrorAnswer
+    from costspan.dialects.types import ErrorAnswer
+    from costspan.engine.translate import Client
     from costspan.server.state import State
 
-_CHAT = {"/v1/chat/completions": "openai-chat", "/v1/messages": "anthropic-messages"}
-_MODELS = "/v1/models"
-_HEALTH = frozenset({"/healthz", "/readyz", "/metrics"})
 _JSON = {"content-type": "application/json; charset=utf-8"}
 
 
@@ -33,19 +33,22 @@ class Surface:
     def __init__(self, state: State, health: Callable[[web.BaseRequest], web.Response] | None) -> None:
         self._state = state
         self._health = health
-        self._exchanges = Exchanges(state)
+        admission = Admission(state)
+        self._exchanges = Exchanges(state, admission)
+        self._counts = Counts(admission, self._exchanges)
+        self._raw = RawPaths(admission, self._exchanges)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         path = _path(request)
-        dialect = CLIENT_DIALECTS[_CHAT.get(path, "openai-chat")]
+        dialect = paths.client_of(path)
         try:
-            if self._health is not None and path in _HEALTH:
+            if self._health is not None and path in paths.HEALTH:
                 return self._probe(self._health, request, path)
             self._admit(request, path)
             if request.method == "OPTIONS":
                 return self._preflight(request)
-            return await self._route(request, path, dialect)
+            return await self._route(request, path)
         except ClientError as error:
             answer = errors.from_client_error(error, self._state.identities.exchange_id())
             return _refuse(request, answer, dialect, error.headers)
@@ -75,14 +78,20 @@ class Surface:
             guard.check_origin(request.headers, self._state.live.current)
         return health(request)
 
-    async def _route(self, request: web.BaseRequest, path: str, dialect: Dialect) -> web.StreamResponse:
-        if path in _CHAT:
+    async def _route(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        if (asked := paths.operation(path)) is not None:
             _only(request, "POST")
             with self._state.counted():
-                return await self._exchanges.handle(request, dialect.NAME)
-        if path == _MODELS or (path.startswith(_MODELS + "/") and path != _MODELS + "/"):
+                if asked.action == "count":
+                    return await self._counts.handle(request, asked)
+                return await self._exchanges.handle(request, asked)
+        if path.startswith(paths.PROVIDERS):
+            with self._state.counted():
+                return await self._raw.handle(request, path)
+        models_path = paths.MODELS
+        if path == models_path or (path.startswith(models_path + "/") and path != models_path + "/"):
             _only(request, "GET")
-            return self._models(request, unquote(path.removeprefix(_MODELS).removeprefix("/")))
+            return self._models(request, unquote(path.removeprefix(models_path).removeprefix("/")))
         raise ClientError("there is nothing at this path", status=404, code="not_found")
 
     def _preflight(self, request: web.BaseRequest) -> web.Response:
@@ -109,18 +118,11 @@ class Surface:
         return web.Response(body=json.dumps(body), headers=_JSON)
 
 
-def _refuse(request: web.BaseRequest, answer: ErrorAnswer, dialect: Dialect, headers: dict[str, str]) -> web.Response:
+def _refuse(request: web.BaseRequest, answer: ErrorAnswer, dialect: Client, headers: dict[str, str]) -> web.Response:
     """An error for a request that is no exchange, with its line in the log."""
-    template = _template(_path(request))
+    template = paths.template(_path(request))
     protocol_of(request).refusals.note(answer.status, answer.code, request.method, template, answer.exchange_id)
     return errors.response(answer, dialect, headers)
-
-
-def _template(path: str) -> str:
-    """The path of ours that `path` means, `other` if none."""
-    if path in _CHAT or path == _MODELS or path in _HEALTH:
-        return path
-    return f"{_MODELS}/{{model}}" if path.startswith(f"{_MODELS}/") else OTHER
 
 
 def _path(request: web.BaseRequest) -> str:
