@@ -24,7 +24,9 @@ _CLIENTS: tuple[Dialect, ...] = (
     anthropic_messages,
     openai_chat,
 )
-_UPSTREAM_ONLY: tuple[UpstreamDialect, ...] = (bedrock_converse,)
+_UPSTREAM_ONLY: tuple[UpstreamDialect, ...] = (
+    bedrock_converse,
+)
 _EMBEDDING_CLIENTS: tuple[EmbeddingDialect, ...] = (
     embeddings.openai,
     embeddings.gemini,
