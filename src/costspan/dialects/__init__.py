@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from costspan.dialects import anthropic_messages, bedrock_converse, embeddings, openai_chat
+from costspan.dialects import anthropic_messages, bedrock_converse, cohere_chat, embeddings, openai_chat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ _CLIENTS: tuple[Dialect, ...] = (
 )
 _UPSTREAM_ONLY: tuple[UpstreamDialect, ...] = (
     bedrock_converse,
+    cohere_chat,
 )
 _EMBEDDING_CLIENTS: tuple[EmbeddingDialect, ...] = (
     embeddings.openai,
