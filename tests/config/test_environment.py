@@ -41,6 +41,21 @@ def test_the_written_file_holds_references_and_no_values() -> None:
     assert '  # mistral: {api_key: "${MISTRAL_API_KEY}"}' in text.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        ({"FIRST": "hunter2"}, "${FIRST}"),
+        ({"SECOND": "hunter2"}, "${SECOND}"),
+        ({"FIRST": "", "SECOND": "hunter2"}, "${SECOND}"),
+        ({"FIRST": "hunter2", "SECOND": "hunter3"}, "${FIRST}"),
+    ],
+)
+def test_a_provider_may_have_its_key_in_another_variable(environ: dict[str, str], variable: str) -> None:
+    known = [KnownProvider("gemini", "FIRST", ("gemini-*",), ("SECOND",))]
+
+    assert f'  gemini: {{api_key: "{variable}"}}' in render_yaml(environ, known).splitlines()
+
+
 def test_an_environment_without_keys_is_a_configuration_without_providers() -> None:
     loaded = from_environment({}, KNOWN)
 

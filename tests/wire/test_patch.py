@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costspan.errors import Malformed
-from costspan.wire.patch import fields, patch, prepend, replace_string
+from costspan.wire.patch import fields, insert, patch, prepend, remove, replace_string
 
 REPLACED: dict[str, tuple[bytes, bytes]] = {
     "first": (b'{"model":"a","x":1.0}', b'{"model":"b","x":1.0}'),
@@ -86,3 +86,55 @@ def test_fields_finds_every_value(value: dict[str, object]) -> None:
 )
 def test_fields_that_are_known_to_be_missing_go_to_the_front_without_a_scan(body: bytes, expected: bytes) -> None:
     assert prepend(body, {"n": 1}) == expected
+
+
+REMOVED: dict[str, tuple[bytes, bytes]] = {
+    "first": (b'{"model":"a","x":1.0}', b'{"x":1.0}'),
+    "last": (b'{"x":1e2,"model":"a"}', b'{"x":1e2}'),
+    "between": (b'{"x":1.50 , "model" : "a" , "y":[ 1 ]}', b'{"x":1.50 ,"y":[ 1 ]}'),
+    "the only one": (b'{ "model":"a" }', b"{}"),
+    "a word": (b'{"model":true,"x":null}', b'{"x":null}'),
+    "a value with parts": (b'{"model":{"a":[1,{"model":2}]},"x":1.0}', b'{"x":1.0}'),
+    "a value with an escape": (b'{"model":"\\u0061\\"","x":1.0}', b'{"x":1.0}'),
+    "nested deeper as well": (b'{"m":{"model":"a"},"model":"a"}', b'{"m":{"model":"a"}}'),
+    "nested deeper only": (b'{"m":{"model":"a"}}', b'{"m":{"model":"a"}}'),
+    "nested deeper at the end of a list": (b'{"m":[{"model":"a"}],"x":1}', b'{"m":[{"model":"a"}],"x":1}'),
+    "written with an escape": (b'{"mod\\u0065l":"a","x":1.0}', b'{"x":1.0}'),
+    "beside escapes of another alphabet": (b'{"s":"\\u00e9","model":"a"}', b'{"s":"\\u00e9"}'),
+    "absent": (b'{ "x" : 1 }', b'{ "x" : 1 }'),
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), REMOVED.values(), ids=REMOVED.keys())
+def test_only_the_named_field_goes(body: bytes, expected: bytes) -> None:
+    assert remove(body, "model") == expected
+
+
+def test_several_fields_go() -> None:
+    assert remove(b'{"stream":true,"a":1,"model":"m"}', "model", "stream") == b'{"a":1}'
+
+
+def test_a_field_that_occurs_twice_is_not_guessed_at() -> None:
+    with pytest.raises(Malformed):
+        remove(b'{"model":"a","model":"b"}', "model")
+
+
+@given(st.dictionaries(st.sampled_from(["model", "x", "mod\u00e9l", "y"]), JSON), st.booleans())
+def test_a_reader_sees_the_same_without_the_field(value: dict[str, object], ascii_only: bool) -> None:
+    body = json.dumps(value, ensure_ascii=ascii_only).encode()
+
+    assert json.loads(remove(body, "model")) == {name: v for name, v in value.items() if name != "model"}
+
+
+INSERTED: dict[str, tuple[bytes, bytes]] = {
+    "absent": (b'{"x":1.0}', b'{"version":"v","x":1.0}'),
+    "present": (b'{"x":1.0,"version":"old"}', b'{"x":1.0,"version":"old"}'),
+    "present deeper only": (b'{"x":{"version":"old"}}', b'{"version":"v","x":{"version":"old"}}'),
+    "present with an escape": (b'{"\\u0076ersion":"old"}', b'{"\\u0076ersion":"old"}'),
+    "nothing there": (b"{}", b'{"version":"v"}'),
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), INSERTED.values(), ids=INSERTED.keys())
+def test_a_field_is_put_in_where_it_lacks(body: bytes, expected: bytes) -> None:
+    assert insert(body, {"version": "v"}) == expected

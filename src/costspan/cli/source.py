@@ -21,8 +21,11 @@ EX_CONFIG = 78
 """sysexits.h: something was wrong with the configuration."""
 
 KNOWN = tuple(
-    KnownProvider(kind.name, kind.key_variable, kind.globs) for kind in KINDS.values() if kind.key_variable is not None
+    KnownProvider(kind.name, kind.key_variable, kind.globs, kind.other_key_variables)
+    for kind in KINDS.values()
+    if kind.key_variable is not None and kind.base_url is not None and not kind.needs
 )
+"""Providers that a key is all to know of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,12 +52,18 @@ ledger:
 class KnownProvider:
     """A provider that its name alone configures.
 
-    `env_var` is the variable that usually holds its key; `globs` match the names of its models.
+    `env_var` is the variable that usually holds its key, `other_vars` may hold it too; `globs` match the names of its
+    models.
     """
 
     name: str
     env_var: str
     globs: tuple[str, ...] = ()
+    other_vars: tuple[str, ...] = ()
+
+    def variable(self, environ: Mapping[str, str]) -> str | None:
+        """The first of its variables that is set."""
+        return next((name for name in (self.env_var, *self.other_vars) if environ.get(name)), None)
 
 
 def from_environment(environ: Mapping[str, str], known: Sequence[KnownProvider]) -> Loaded:
@@ -67,17 +73,19 @@ def from_environment(environ: Mapping[str, str], known: Sequence[KnownProvider])
 
 def render_yaml(environ: Mapping[str, str], known: Sequence[KnownProvider]) -> str:
     """Write the configuration of this environment as a commented file. Holds references, never values."""
-    present = [provider for provider in known if environ.get(provider.env_var)]
-    absent = [provider for provider in known if provider not in present]
+    variables = {provider: provider.variable(environ) for provider in known}
+    present = [provider for provider, variable in variables.items() if variable is not None]
     lines = [_HEAD.rstrip("\n"), "providers:"]
-    lines += [_provider(provider) for provider in present]
-    lines += [f"  # {_provider(provider).lstrip()}" for provider in absent]
+    lines += [f"  {_provider(provider, variable)}" for provider, variable in variables.items() if variable is not None]
+    lines += [
+        f"  # {_provider(provider, provider.env_var)}" for provider, variable in variables.items() if variable is None
+    ]
     lines += ["", *_routes(present), _TAIL.rstrip("\n")]
     return "\n".join(lines) + "\n"
 
 
-def _provider(provider: KnownProvider) -> str:
-    return f'  {provider.name}: {{api_key: "${{{provider.env_var}}}"}}'
+def _provider(provider: KnownProvider, variable: str) -> str:
+    return f'{provider.name}: {{api_key: "${{{variable}}}"}}'
 
 
 def _routes(present: Sequence[KnownProvider]) -> Iterator[str]:

@@ -135,7 +135,7 @@ class Provider(Section):
     api_key: ApiKey | None = Field(
         default=None,
         description="reference to the key: `${NAME}` or `file:/run/secrets/name`; a literal only where base_url is "
-        "loopback",
+        "loopback. Without one, kinds azure, bedrock and vertex use the credentials of the environment",
     )
     api_keys: tuple[ApiKey, ...] = Field(default=(), description="a pool of keys instead of one")
     discount: Percent = Field(default=Decimal(0), description="negotiated discount off every price of this account")
@@ -149,15 +149,21 @@ class Provider(Section):
         description="`free`; `provider`: trust the cost it reports itself; or the catalog's name of the provider whose "
         "prices hold",
     )
-    dialects: tuple[Text, ...] | None = Field(default=None, description="what it speaks, where the kind is wrong")
+    dialects: tuple[Text, ...] | None = Field(
+        default=None, description="what it speaks, instead of the kind's dialects of the same operations"
+    )
     abort_stops_billing: Flag | None = Field(
         default=None, description="whether closing the connection stops the billing; null: what is known of the kind"
     )
     propagate_trace: Flag = Field(default=False, description="send a `traceparent` to it")
-    project: Text | None = Field(default=None, description="Google Cloud project (kind vertex)")
-    location: Text | None = Field(default=None, description="Google Cloud location (kind vertex)")
-    region: Text | None = Field(default=None, description="AWS region (kind bedrock)")
-    api_version: Text | None = Field(default=None, description="`api-version` to ask for (kind azure)")
+    project: Text | None = Field(default=None, description="Google Cloud project (kind vertex: required)")
+    location: Text | None = Field(
+        default=None, description="Google Cloud location, such as europe-west1, eu or global (kind vertex: required)"
+    )
+    region: Text | None = Field(default=None, description="AWS region (kind bedrock: required)")
+    api_version: Text | None = Field(
+        default=None, description="dated `api-version` to ask for, null for the v1 API (kind azure)"
+    )
     models: tuple[Text, ...] = Field(default=(), description="model ids it serves, for the list of models")
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ COHERE: Final = "cohere-chat"
 
 EMBEDDINGS: Final = "openai-embeddings"
 GEMINI_EMBED: Final = "gemini-embed"
+GEMINI_BATCH_EMBED: Final = "gemini-batch-embed"
 VERTEX_EMBED: Final = "vertex-embed"
 COHERE_EMBED: Final = "cohere-embed"
 TITAN_EMBED: Final = "titan-embed"

@@ -20,6 +20,7 @@ from costspan.providers.dialect_names import (
     COMPLETIONS,
     CONVERSE,
     EMBEDDINGS,
+    GEMINI_BATCH_EMBED,
     GEMINI_EMBED,
     GENERATE,
     IMAGE_EDITS,
@@ -93,7 +94,7 @@ _MAKERS = (
     Kind(
         "gemini",
         "https://generativelanguage.googleapis.com/v1beta",
-        (GENERATE, GEMINI_EMBED),
+        (GENERATE, GEMINI_BATCH_EMBED, GEMINI_EMBED),
         auth="x-goog-api-key",
         key_variable="GEMINI_API_KEY",
         other_key_variables=("GOOGLE_API_KEY",),
