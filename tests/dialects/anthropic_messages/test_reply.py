@@ -134,7 +134,7 @@ def test_blocks_of_an_answer() -> None:
     assert content == [
         {"type": "thinking", "thinking": "hm", "signature": "s"},
         {"type": "redacted_thinking", "data": "d"},
-        {"type": "thinking", "thinking": "unsigned", "signature": ""},
+        {"type": "thinking", "thinking": "unsigned", "signature": "cs1.none.signature."},
         {
             "type": "text",
             "text": "see",

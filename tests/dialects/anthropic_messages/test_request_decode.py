@@ -115,6 +115,10 @@ BLOCKS: dict[str, tuple[dict[str, Any], Block]] = {
         Reasoning("hm", opaque=Opaque(NAME, "signature", "s")),
     ),
     "thinking without a signature": ({"type": "thinking", "thinking": "hm", "signature": ""}, Reasoning("hm")),
+    "thinking that nobody signed, from us": (
+        {"type": "thinking", "thinking": "hm", "signature": "cs1.none.signature."},
+        Reasoning("hm"),
+    ),
     "redacted thinking": (
         {"type": "redacted_thinking", "data": "d"},
         Reasoning(opaque=Opaque(NAME, "redacted", "d")),

@@ -120,6 +120,15 @@ BLOCKS: dict[str, tuple[list[dict[str, Any]], list[events.Event]]] = {
             events.BlockFinished(0),
         ],
     ),
+    "thinking that nobody signed, through another gateway of ours": (
+        block(
+            0,
+            {"type": "thinking", "thinking": "", "signature": ""},
+            {"type": "thinking_delta", "thinking": "hm"},
+            {"type": "signature_delta", "signature": "cs1.none.signature."},
+        ),
+        [events.BlockStarted(0, "reasoning"), events.ReasoningDelta(0, "hm"), events.BlockFinished(0)],
+    ),
     "redacted thinking": (
         block(0, {"type": "redacted_thinking", "data": "xyz"}),
         [

@@ -10,7 +10,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from costspan.dialects.anthropic_messages.citations import decode_citation
-from costspan.dialects.anthropic_messages.vocabulary import NAME
+from costspan.dialects.anthropic_messages.vocabulary import NAME, UNSIGNED
 from costspan.errors import ClientError, Malformed
 from costspan.ir import opaque
 from costspan.ir.request import Cache, Media, Opaque, Reasoning, ServerTool, Text, ToolCall, ToolResult
@@ -166,7 +166,7 @@ def _as_text(block: Block, path: str) -> str:
 
 def _thinking(raw: json.Object, path: str) -> Iterator[Block]:
     text, signature = text_of(raw, "thinking", path), _optional(raw, "signature")
-    kept = _opaque("signature", signature) if signature else None
+    kept = _opaque("signature", signature) if signature and signature != UNSIGNED else None
     if text or kept:
         yield Reasoning(text, opaque=kept)
 

@@ -210,7 +210,7 @@ class Encoder:
         """Close a block. One that never had content was never opened and does not appear."""
         data = b""
         kept = block.opaque
-        if kept is not None and block.started.kind == "reasoning":
+        if block.started.kind == "reasoning" and (block.begun or kept is not None):
             data += self._open(block)
             if not _is_redacted(block):
                 delta = {"type": "signature_delta", "signature": carry(kept)}
@@ -219,6 +219,9 @@ class Encoder:
             data += _event("content_block_stop", index=self._written)
             self._written += 1
         return data
+
+
+_THINKING: json.Object = {"type": "thinking", "thinking": "", "signature": ""}
 
 
 def _opens_at_once(block: _Block) -> bool:
@@ -238,7 +241,7 @@ def _head(block: _Block) -> json.Object:
         case "tool_call":
             return {"type": "tool_use", "id": call_id(started.id), "name": started.name, "input": {}}
         case "reasoning":
-            return encode_reasoning("", block.opaque if _is_redacted(block) else None)
+            return encode_reasoning("", block.opaque) if _is_redacted(block) else _THINKING
         case "server_tool":
             raw: json.Object = started.raw
             return raw

@@ -9,7 +9,7 @@ from costspan.dialects.anthropic_messages.blocks_encode import arguments_object,
 from costspan.dialects.anthropic_messages.citations import encode_citation
 from costspan.dialects.anthropic_messages.unread import of_answer
 from costspan.dialects.anthropic_messages.usage import encode_usage, read_usage
-from costspan.dialects.anthropic_messages.vocabulary import NAME, call_id, finish_reason, stop_reason
+from costspan.dialects.anthropic_messages.vocabulary import NAME, UNSIGNED, call_id, finish_reason, stop_reason
 from costspan.dialects.losses import NO_WORD_ANYWHERE, AnswerLosses, holds, name_of
 from costspan.dialects.types import PLAIN, Encoded, Summary
 from costspan.errors import ClientError, Malformed
@@ -151,5 +151,5 @@ def encode_reasoning(text: str, kept: Opaque | None) -> json.Object:
 def carry(kept: Opaque | None) -> str:
     """The signature that takes `kept` to the client and back."""
     if kept is None:
-        return ""
+        return UNSIGNED
     return kept.data if kept.origin == NAME else opaque.wrap(kept)

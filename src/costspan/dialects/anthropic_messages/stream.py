@@ -8,7 +8,7 @@ from costspan.dialects.anthropic_messages.citations import decode_citation
 from costspan.dialects.anthropic_messages.errors import category_of, read_error
 from costspan.dialects.anthropic_messages.unread import of_block
 from costspan.dialects.anthropic_messages.usage import UsageReader
-from costspan.dialects.anthropic_messages.vocabulary import MESSAGE_FIELDS, NAME, finish_reason
+from costspan.dialects.anthropic_messages.vocabulary import MESSAGE_FIELDS, NAME, UNSIGNED, finish_reason
 from costspan.dialects.losses import Unread, beyond
 from costspan.dialects.types import PLAIN
 from costspan.errors import Malformed
@@ -152,7 +152,8 @@ class Decoder:
             case {"type": "thinking_delta", "thinking": str(text)}:
                 yield events.ReasoningDelta(index, text)
             case {"type": "signature_delta", "signature": str(signature)}:
-                yield events.OpaqueDelta(index, Opaque(NAME, "signature", signature))
+                if signature != UNSIGNED:
+                    yield events.OpaqueDelta(index, Opaque(NAME, "signature", signature))
             case {"type": "citations_delta", "citation": dict(citation)}:
                 yield events.CitationAdded(index, decode_citation(citation))
             case {"type": str(unknown)}:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 NAME = "anthropic-messages"
 
+UNSIGNED = "cs1.none.signature."
+"""Stands where the signature of thinking would that nobody signed: wrapped as all that is not Anthropic's, holding
+nothing. An empty one is the mark of a stream that was cut; pydantic-ai 2.68 makes the user's words of such thinking
+(`models/anthropic`, read 2026-11-25).
+"""
+
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
         "end_turn": FinishReason.STOP,
