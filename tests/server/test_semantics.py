@@ -318,7 +318,7 @@ async def test_a_fault_of_ours_is_a_500_that_tells_nothing(site: Site, monkeypat
         raise RuntimeError("canary: secret")
 
     monkeypatch.setattr(site.gateway.gateway.state, "pick", broken)
-    monkeypatch.setattr("costspan.server.exchange.bodies.parse", broken)
+    monkeypatch.setattr("costspan.server.admission.bodies.parse", broken)
     for path, dialect in BOTH.items():
         reply = await send(site.url, post(asked({}), path=path))
 

@@ -65,7 +65,7 @@ class Attempts:
         keys: KeyRing,
         drains: Drains,
         stored: StoredBy,
-        authorities: Authorities | None = None,
+        authorities: Authorities,
     ) -> None:
         self._connectors = connectors
         self._authorities = authorities
@@ -137,8 +137,8 @@ class Attempts:
         outgoing = self._outgoing(run, key)
         timeouts = run.timeouts
         left = max(run.call.deadline - self.now(), 0.0)
-        if key is None and account.kind.credentials is not None and self._authorities is not None:
-            outgoing = await self._authorize(self._authorities, account, outgoing, min(timeouts.connect, left))
+        if key is None and account.kind.credentials is not None:
+            outgoing = await self._authorize(account, outgoing, min(timeouts.connect, left))
         asked = self._connectors.of(account).request(
             outgoing,
             connect_timeout=min(timeouts.connect, left),
@@ -172,12 +172,11 @@ class Attempts:
         )
         return ways.outgoing(account, asked)
 
-    @staticmethod
-    async def _authorize(authorities: Authorities, account: Account, outgoing: Outgoing, seconds: float) -> Outgoing:
+    async def _authorize(self, account: Account, outgoing: Outgoing, seconds: float) -> Outgoing:
         """Sign by what the account's cloud knows of us, where it has no key of its own."""
         try:
             async with asyncio.timeout(seconds):
-                return await authorities.authorize(account, outgoing)
+                return await self._authorities.authorize(account, outgoing)
         except TimeoutError:
             raise UpstreamError(
                 "no credentials in time", kind="credentials_error", category=Category.AUTH, reached=False
