@@ -71,7 +71,7 @@ def test_every_field_has_its_place() -> None:
         metadata={"k": "v"},
         service_tier="flex",
         stream=True,
-        extensions={"openai-chat": {"store": False, "prompt_cache_key": "p"}},
+        extensions={"openai": {"store": False, "prompt_cache_key": "p"}},
     )
 
 

@@ -109,9 +109,19 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
     ),
     "another's tier": ({"service_tier": "standard_only"}, {}, ("service_tier",)),
     "extensions": (
-        {"extensions": {"openai-chat": {"store": True}, "anthropic-messages": {"container": "c", "mcp_servers": []}}},
-        {"store": True},
+        {
+            "extensions": {
+                "openai-chat": {"modalities": ["text"]},
+                "anthropic-messages": {"container": "c", "mcp_servers": []},
+            }
+        },
+        {"modalities": ["text"]},
         ("container", "mcp_servers"),
+    ),
+    "what both of OpenAI's dialects know": (
+        {"extensions": {"openai": {"store": True, "verbosity": "low"}}},
+        {"store": True, "verbosity": "low"},
+        (),
     ),
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from costspan.dialects.openai_chat import fields
 from costspan.dialects.openai_chat.peek import check_model
 from costspan.dialects.openai_chat.read_messages import read_messages
-from costspan.dialects.openai_chat.vocabulary import NAME, effort
+from costspan.dialects.openai_chat.vocabulary import FAMILY, FAMILY_FIELDS, NAME, effort
 from costspan.errors import Untranslatable
 from costspan.ir.request import Cache, OutputFormat, ReasoningOptions, Request, Sampling, Tool, ToolChoice
 
@@ -31,7 +31,8 @@ _CANONICAL: Final = frozenset(
 def decode_request(body: json.Object) -> Request:
     """Read a client's request. Raises `ClientError` naming the field (`messages[2].role`)."""
     instructions, messages = read_messages(body.get("messages"))
-    extensions = {name: value for name, value in body.items() if name not in _CANONICAL and value is not None}
+    own = {name: value for name, value in body.items() if name not in _CANONICAL and value is not None}
+    family = {name: own.pop(name) for name in FAMILY_FIELDS & own.keys()}
     return Request(
         model=check_model(body),
         messages=messages,
@@ -51,7 +52,7 @@ def decode_request(body: json.Object) -> Request:
         metadata=fields.mapping(body, "metadata"),
         service_tier=fields.string(body, "service_tier"),
         stream=fields.flag(body, "stream") or False,
-        extensions={NAME: extensions} if extensions else {},
+        extensions={key: fields for key, fields in ((NAME, own), (FAMILY, family)) if fields},
     )
 
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 NAME = "openai-chat"
 
+FAMILY: Final = "openai"
+"""The key of `Request.extensions` for what both of OpenAI's chat dialects know."""
+FAMILY_FIELDS: Final = frozenset(
+    {"verbosity", "store", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"}
+)
+
 ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 INSTRUCTION_ROLES: Final = frozenset({"system", "developer"})
 

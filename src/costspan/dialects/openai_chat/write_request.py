@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from costspan.dialects.openai_chat.effort import fitting
 from costspan.dialects.openai_chat.strict_schema import may_be_strict
-from costspan.dialects.openai_chat.vocabulary import NAME, SERVICE_TIERS
+from costspan.dialects.openai_chat.vocabulary import FAMILY, NAME, SERVICE_TIERS
 from costspan.dialects.openai_chat.write_messages import Writer
 from costspan.dialects.types import PLAIN, Encoded
 from costspan.errors import Untranslatable
@@ -62,7 +62,8 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     body |= _tool_use(request) | _sampling(request) | _logprobs(request) | _reasoning(request, profile, losses)
     if request.stream:  # without include_usage there is no usage, and no bill
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    body = {**request.extensions.get(NAME, {}), **{name: value for name, value in body.items() if value is not None}}
+    extensions = request.extensions.get(FAMILY, {}) | request.extensions.get(NAME, {})
+    body = {**extensions, **{name: value for name, value in body.items() if value is not None}}
     losses = [*writer.losses, *losses, *_inexpressible(request, profile)]
     return Encoded(json.dumps(_fit(body, profile, losses)), tuple(dict.fromkeys(losses)))
 
@@ -193,7 +194,7 @@ def _inexpressible(request: Request, profile: Profile) -> Iterator[str]:
     if "reasoning" not in profile.rename:
         yield from _reasoning_losses(request.reasoning)
     for dialect, fields in request.extensions.items():
-        if dialect == NAME:
+        if dialect in {NAME, FAMILY}:
             continue
         if fields.get("tools"):
             raise Untranslatable(
