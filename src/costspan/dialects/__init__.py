@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from costspan.dialects import anthropic_messages, bedrock_converse, cohere_chat, embeddings, openai_chat
+from costspan.dialects import anthropic_messages, bedrock_converse, cohere_chat, embeddings, openai_chat, passed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ _EMBEDDING_UPSTREAM_ONLY: tuple[EmbeddingUpstream, ...] = (
     embeddings.titan,
     embeddings.vertex,
 )
-_PASSED: tuple[PassedDialect, ...] = ()
+_PASSED: tuple[PassedDialect, ...] = passed.FORMATS
 
 CLIENT_DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.NAME: dialect for dialect in _CLIENTS})
 """Chat formats that clients speak, by the name that the configuration and the ledger use."""

@@ -154,7 +154,15 @@ def test_an_answer_is_translated(source: str, target: str) -> None:
 
 @pytest.mark.parametrize("name", EMBEDDINGS)
 def test_an_answer_without_embeddings_is_malformed(name: str) -> None:
-    for body in ({}, {"data": []}, {"embeddings": None}, {"predictions": [1]}, {"embedding": 1}, {"data": [1]}):
+    broken: list[dict[str, Any]] = [
+        {},
+        {"data": []},
+        {"embeddings": None},
+        {"predictions": [1]},
+        {"embedding": 1},
+        {"data": [1]},
+    ]
+    for body in broken:
         with pytest.raises(Malformed):
             EMBEDDINGS[name].decode_reply(body)
 
