@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from costspan.dialects import STREAMING
+from costspan.dialects import PASSED, STREAMING
 from costspan.dialects.types import StreamOptions
 from costspan.engine import costing
 from costspan.engine.answer import Streamed, Whole, chunk_within
@@ -93,11 +93,7 @@ class Attempts:
         response: Response | None = None
         try:
             response = await self._send(run, key)
-            if call.raw is not None:
-                return await self._open_verbatim(run, response, call.raw.dialect)
-            if call.peek.stream:
-                return await self._open_stream(run, response)
-            return await self._read_whole(run, response)
+            return await self._begin(run, response)
         except UpstreamError as error:
             self._note(run, key, error)
             if response is not None:
@@ -112,6 +108,16 @@ class Attempts:
                 response.close()
             run.end("failed")
             raise
+
+    async def _begin(self, run: Run, response: Response) -> Answer:
+        """The answer whose headers have come, up to its commit point."""
+        if run.call.raw is not None:
+            return await self._open_verbatim(run, response, run.call.raw.dialect)
+        if run.prepared.dialect.NAME in PASSED:
+            return await self._open_passed(run, response)
+        if run.call.peek.stream:
+            return await self._open_stream(run, response)
+        return await self._read_whole(run, response)
 
     def _leave(self, run: Run, response: Response | None) -> None:
         """The client left before its answer began."""
@@ -250,7 +256,7 @@ class Attempts:
                 category=Category.SERVER_ERROR,
                 status=response.status,
             ) from error
-        run.usage = found.usage
+        run.usage = found.usage or run.usage_asked
         run.model_served = found.model or None
         run.upstream_id = run.upstream_id or found.id or None
         run.finish_reasons = found.finish_reasons
@@ -287,6 +293,17 @@ class Attempts:
         return Passthrough(
             lambda: streaming.new_decoder(profile), streaming.MARKERS, strip_usage=run.prepared.added_usage
         )
+
+    async def _open_passed(self, run: Run, response: Response) -> Answer:
+        """Of a format that is never translated: as JSON, as events, or as whatever bytes were asked for."""
+        dialect = PASSED[run.prepared.dialect.NAME]
+        run.usage_asked = dialect.usage_of_request(run.call.fields)
+        kind = response.headers.get("content-type", "")
+        if kind.startswith("application/json"):
+            return await self._read_whole(run, response)
+        if kind.startswith("text/event-stream"):
+            return await self._open_stream(run, response)
+        return await self._open_verbatim(run, response, dialect)
 
     async def _open_verbatim(self, run: Run, response: Response, dialect: Metered | None) -> Streamed:
         """What passes as it is, read from aside where `dialect` can read it."""

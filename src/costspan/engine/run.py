@@ -53,6 +53,8 @@ class Run:
         self.prepared = prepared
         self.timeouts = step.policy.timeouts.replaced(dict(account.timeouts))
         self.usage: Usage | None = None
+        self.usage_asked: Usage | None = None
+        """What the request alone tells of the usage: it counts where the answer tells nothing."""
         self.model_served: str | None = None
         self.upstream_id: str | None = None
         self.http_status: int | None = None
@@ -217,7 +219,7 @@ class Run:
         """Take over what the stream told."""
         if self.pipe is not None:
             decoder = self.pipe.decoder
-            self.usage = decoder.usage
+            self.usage = decoder.usage or self.usage_asked
             self.model_served = decoder.model or self.model_served
             self.upstream_id = self.upstream_id or decoder.id
             self.finish_reasons = tuple(dict.fromkeys(self.pipe.finish_reasons))

@@ -111,7 +111,8 @@ class Unread:
         """Nothing."""
 
     def finish(self) -> None:
-        """Nothing."""
+        """Only that there is no more."""
+        self.learnt.ended = True
 
 
 class Verbatim:
