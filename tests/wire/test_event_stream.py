@@ -8,7 +8,7 @@ import struct
 import zlib
 
 import pytest
-from botocore.eventstream import EventStreamBuffer  # type: ignore[import-untyped] # - botocore ships no types
+from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
