@@ -5,7 +5,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from costspan.dialects import anthropic_messages, bedrock_converse, cohere_chat, embeddings, openai_chat, passed
+from costspan.dialects import (
+    anthropic_messages,
+    bedrock_converse,
+    cohere_chat,
+    embeddings,
+    gemini_generate,
+    openai_chat,
+    openai_responses,
+    passed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +31,9 @@ if TYPE_CHECKING:
 
 _CLIENTS: tuple[Dialect, ...] = (
     anthropic_messages,
+    gemini_generate,
     openai_chat,
+    openai_responses,
 )
 _UPSTREAM_ONLY: tuple[UpstreamDialect, ...] = (
     bedrock_converse,
