@@ -86,6 +86,8 @@ def write_media(media: Media, losses: Losses) -> json.Object:
     """A part. Raises `Untranslatable` for a file that another provider keeps."""
     if media.detail not in {None, "auto"}:  # a resolution by part is for models from 3 on, in a preview
         losses.add("image_url.detail")
+    if media.name:  # `displayName` is Vertex's, and there for a few uses only
+        losses.add("file.filename")
     return part_of(media)
 
 

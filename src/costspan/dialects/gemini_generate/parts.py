@@ -67,28 +67,32 @@ class Candidate:
 
     def finish(self) -> Iterator[events.Event]:
         """Tell the citations, and close what is open."""
-        if self._sources:
-            text = "".join(text for _, text in self._said)
-            for source in self._sources:
-                for citation in citations(source, text):
-                    yield from self._citation(citation)
-            self._sources.clear()
+        yield from self._tell_sources(is_last=True)
         yield from self._close()
 
-    def _citation(self, citation: Citation) -> Iterator[events.Event]:
-        """The citation, in the block where its claim begins; without a position, in the last. Once: chunks repeat."""
-        if citation in self._cited:
+    def _tell_sources(self, *, is_last: bool) -> Iterator[events.Event]:
+        """The citations that are not told yet; those without a place only when no more text can have it."""
+        if not self._sources:
             return
-        self._cited.add(citation)
+        text = "".join(text for _, text in self._said)
+        for source in self._sources:
+            for citation in citations(source, text):
+                if citation not in self._cited and (is_last or citation.end is not None):
+                    self._cited.add(citation)
+                    yield self._citation(citation)
+        if is_last:
+            self._sources.clear()
+
+    def _citation(self, citation: Citation) -> events.Event:
+        """The citation, in the block where its claim begins; without a position, in the last."""
         if not self._said:
-            yield events.Unread("groundingMetadata")
-            return
-        block, offset = self._said[-1][0], 0
+            return events.Unread("groundingMetadata")
+        block = self._said[-1][0]
         if citation.start is not None and citation.end is not None:
             block, offset, length = self._place(citation.start)
             end = min(citation.end - offset, length)
             citation = replace(citation, start=citation.start - offset, end=end)
-        yield events.CitationAdded(block, citation, self.choice)
+        return events.CitationAdded(block, citation, self.choice)
 
     def _place(self, position: int) -> tuple[int, int, int]:
         """The text block that holds a character, the characters before it, and its own."""
@@ -167,6 +171,8 @@ class Candidate:
 
     def _close(self) -> Iterator[events.Event]:
         if self._open is not None:
+            if self._open_kind == "text":
+                yield from self._tell_sources(is_last=False)
             yield events.BlockFinished(self._open, self.choice)
         self._open = self._open_kind = None
 

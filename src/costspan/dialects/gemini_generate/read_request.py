@@ -152,7 +152,7 @@ def _tool_choice(raw: Any, extras: dict[str, Any]) -> tuple[ToolChoice | None, f
         case "AUTO" | "NONE":
             return ToolChoice("auto" if mode == "AUTO" else "none"), frozenset()
         case "ANY":
-            return (ToolChoice("named", *names) if len(names) == 1 else ToolChoice("required")), names
+            return (ToolChoice("named", *names), frozenset()) if len(names) == 1 else (ToolChoice("required"), names)
         case "VALIDATED":  # as AUTO, with arguments held to their schema
             extras[f"{where}.mode"] = mode
             return ToolChoice("auto"), names

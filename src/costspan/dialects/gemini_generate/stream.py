@@ -110,6 +110,7 @@ class Decoder:
         candidate = self._candidates.get(number)
         if candidate is None:
             candidate = self._candidates[number] = Candidate(number, self.id or "")
+        candidate.cite(raw)  # first: a text that ends with this chunk is the last to hear of its sources
         content = raw.get("content")
         parts = content.get("parts") if isinstance(content, dict) else None
         for part in parts if isinstance(parts, list) else ():
@@ -119,7 +120,6 @@ class Decoder:
             yield from map(events.Unread, unread.of_candidate(raw))
         if logprobs := read_logprobs(raw.get("logprobsResult")):
             yield events.LogprobsAdded(logprobs, number)
-        candidate.cite(raw)
         yield from _ending(candidate, raw.get("finishReason"))
 
     def _blocking(self, chunk: json.Object) -> Iterator[events.Event]:
