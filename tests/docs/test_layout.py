@@ -39,6 +39,7 @@ NAME_VENDORS = {
     "config/environment.py": "an example in the file that `init` writes",
     "config/providers.py": "settings that one kind has, named in their descriptions",
     "server/models.py": "the two shapes of GET /v1/models",
+    "server/paths.py": "paths that no dialect has to itself",
     "server/protocol.py": "errors below the handlers, in the dialect of the path",
     "server/surface.py": "paths to dialects",
     "telemetry/semconv.py": "values of gen_ai.provider.name",

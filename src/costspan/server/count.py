@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from costspan.server.exchange import Exchanges
     from costspan.server.paths import Operation
 
-_GENERATE: Final = "gemini-generate"
 _WRAPPED: Final = "generateContentRequest"
 ESTIMATED: Final = "x-costspan-estimated"
 """Names what in the answer is our estimate."""
@@ -51,7 +50,7 @@ class Counts:
 
 def _as_request(fields: json.Object, asked: Operation) -> json.Object:
     """What is to be counted, as the request that it would be."""
-    if asked.dialect.NAME != _GENERATE:
+    if asked.dialect.MODEL_IN_BODY:
         return {"max_tokens": 1, **fields, "stream": False}
     wrapped = fields.get(_WRAPPED)
     return dict(wrapped) if isinstance(wrapped, dict) else fields
@@ -65,13 +64,13 @@ def _counts(call: Call, step: Step) -> bool:
 
 def _path(call: Call, step: Step) -> str:
     base = call.snapshot.accounts[step.provider].address.base_path
-    if call.dialect.NAME == _GENERATE:
+    if not call.dialect.MODEL_IN_BODY:
         return f"{base}/models/{quote(step.model, safe='')}:countTokens"
     return f"{base}{call.dialect.path(step.model, stream=False)}/count_tokens"
 
 
 def _body(fields: json.Object, asked: Operation, step: Step) -> bytes:
-    if asked.dialect.NAME != _GENERATE:
+    if asked.dialect.MODEL_IN_BODY:
         return json.dumps({**fields, "model": step.model})
     wrapped = fields.get(_WRAPPED)
     if not isinstance(wrapped, dict):
@@ -81,7 +80,7 @@ def _body(fields: json.Object, asked: Operation, step: Step) -> bytes:
 
 def _estimated(call: Call) -> web.Response:
     tokens = estimate_prompt_tokens(call.peek.prompt_chars, call.peek.media)
-    name = "totalTokens" if call.dialect.NAME == _GENERATE else "input_tokens"
+    name = "totalTokens" if not call.dialect.MODEL_IN_BODY else "input_tokens"
     return web.Response(
         body=json.dumps({name: tokens}),
         headers={"content-type": bodies.JSON, ESTIMATED: name, "x-request-id": call.origin.exchange_id},

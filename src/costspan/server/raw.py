@@ -22,7 +22,7 @@ from costspan.routing.plan import Matched, Policy, Step
 from costspan.server import body as bodies
 from costspan.server import upload
 from costspan.server.admission import may_use
-from costspan.server.paths import PROVIDERS
+from costspan.server.paths import PROVIDERS, client_of
 from costspan.wire import json
 from costspan.wire.headers import to_upstream
 
@@ -137,9 +137,7 @@ async def _body(request: web.BaseRequest, dialect: Metered | None, limit: int) -
 def _peek(dialect: Metered | None, fields: json.Object, model: str | None) -> tuple[Client, Peek]:
     """Who tells the client of errors, and what the books want to know of the request."""
     name = "" if dialect is None else dialect.NAME
-    client: Client = (
-        CLIENT_DIALECTS.get(name) or EMBEDDING_CLIENTS.get(name) or PASSED.get(name) or CLIENT_DIALECTS["openai-chat"]
-    )
+    client: Client = CLIENT_DIALECTS.get(name) or EMBEDDING_CLIENTS.get(name) or PASSED.get(name) or client_of("")
     said = fields.get("model")
     named = model or (said if isinstance(said, str) and said.isprintable() else None) or UNKNOWN_MODEL
     if name == client.NAME and fields:
