@@ -3,13 +3,14 @@ from __future__ import annotations
 import base64
 import functools
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
 import pytest
-from openai.types.chat import ChatCompletionChunk
+from openai.types.chat import ChatCompletionChunk, ChatCompletionFunctionToolParam
 
 from costspan.dialects import openai_chat
 from costspan.dialects.types import StreamOptions
@@ -54,6 +55,16 @@ THINKING_WITH_INTERLEAVED_CALLS: list[events.Event] = [
     events.Finished(FinishReason.TOOL_CALLS, "tool_calls"),
     events.UsageReported(USAGE),
     events.Ended(),
+]
+
+CALLS_ONE_BY_ONE: list[events.Event] = [
+    *THINKING_WITH_INTERLEAVED_CALLS[:15],
+    events.BlockStarted(3, "tool_call", "a", "f"),
+    events.ArgumentsDelta(3, "{"),
+    events.ArgumentsDelta(3, "}"),
+    events.BlockStarted(4, "tool_call", "b", "g"),
+    events.ArgumentsDelta(4, "{}"),
+    *THINKING_WITH_INTERLEAVED_CALLS[20:],
 ]
 
 TWO_CHOICES: list[events.Event] = [
@@ -105,7 +116,34 @@ def chunks(raw: bytes) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("made", STREAMS.values(), ids=STREAMS.keys())
 def test_what_is_encoded_is_decoded_to_the_same_events(made: list[events.Event]) -> None:
-    assert decode(encode(made)) == made
+    assert decode(encode(made)) == (CALLS_ONE_BY_ONE if made is THINKING_WITH_INTERLEAVED_CALLS else made)
+
+
+def test_a_call_that_never_ends_lets_the_others_come_before_the_finish_reason() -> None:
+    made = [event for event in THINKING_WITH_INTERLEAVED_CALLS if event != events.BlockFinished(3)]
+
+    assert decode(encode(made)) == CALLS_ONE_BY_ONE
+
+
+def test_a_call_that_ends_before_its_turn_is_whole_when_that_comes() -> None:
+    made: list[events.Event] = [
+        STARTED,
+        events.BlockStarted(0, "tool_call", "a", "f"),
+        events.BlockStarted(1, "tool_call", "b", "g"),
+        events.ArgumentsDelta(1, "{}"),
+        events.BlockFinished(1),
+        events.BlockStarted(2, "tool_call", "c", "h"),
+        events.ArgumentsDelta(0, "[]"),
+    ]
+    encoder = openai_chat.new_encoder(OPTIONS)
+    waiting = b"".join(map(encoder.feed, made))
+    rest = encoder.feed(events.BlockFinished(0)) + encoder.feed(events.ArgumentsDelta(2, "0"))
+
+    assert [(b'"id":"%s"' % id_) in waiting for id_ in (b"a", b"b", b"c")] == [True, False, False]
+    assert [re.findall(rb'"id":"(\w)"|"arguments":"([^"]+)"', data) for data in (waiting, rest)] == [
+        [(b"a", b""), (b"", b"[]")],
+        [(b"b", b""), (b"", b"{}"), (b"c", b""), (b"", b"0")],
+    ]
 
 
 @pytest.mark.parametrize("made", STREAMS.values(), ids=STREAMS.keys())
@@ -174,6 +212,11 @@ def test_what_has_no_word_here_is_silent(event: events.Event) -> None:
     assert openai_chat.new_encoder(OPTIONS).feed(event) == b""
 
 
+def strict(name: str) -> ChatCompletionFunctionToolParam:
+    """A tool whose arguments the SDK reads when it takes a call for complete."""
+    return {"type": "function", "function": {"name": name, "parameters": {}, "strict": True}}
+
+
 def test_the_sdks_helper_adds_the_stream_up_to_the_answer() -> None:
     raw = encode(THINKING_WITH_INTERLEAVED_CALLS)
 
@@ -183,7 +226,9 @@ def test_the_sdks_helper_adds_the_stream_up_to_the_answer() -> None:
     with (
         httpx2.Client(transport=httpx2.MockTransport(answer)) as http,
         openai.OpenAI(api_key="k", base_url="http://test", http_client=http) as client,
-        client.chat.completions.stream(model="m", messages=[{"role": "user", "content": "Hi"}]) as stream,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "Hi"}], tools=[strict("f"), strict("g")]
+        ) as stream,
     ):
         final = stream.get_final_completion()
 

@@ -21,7 +21,7 @@ _DONE: Final = b"data: [DONE]\n\n"
 class _Choice:
     """What has to be remembered of one choice."""
 
-    __slots__ = ("annotations", "calls", "ids", "kinds", "lengths", "offset")
+    __slots__ = ("annotations", "calling", "calls", "finished", "kinds", "lengths", "offset", "waiting")
 
     def __init__(self) -> None:
         self.annotations = 0
@@ -29,13 +29,22 @@ class _Choice:
         self.kinds: dict[int, events.BlockStarted] = {}
         self.calls: dict[int, int] = {}
         """Dense tool index by block index."""
+        self.calling: int | None = None
+        """The call whose turn it is, by block index."""
+        self.waiting: dict[int, list[json.Object]] = {}
+        """What is to be said of calls whose turn has not come, in their order."""
+        self.finished: set[int] = set()
+        """Those of them that are complete."""
         self.lengths: dict[int, tuple[int, int]] = {}
         """Where a text block starts in the answer's text, and its length so far; by block index."""
         self.offset = 0
 
 
 class Encoder:
-    """One per client stream. Blocks may interleave; tool calls get a dense index of their own."""
+    """One per client stream. Blocks may interleave; tool calls get a dense index of their own and come one by one.
+
+    The official SDK takes a call for complete when the next one begins (openai 3.54.0, lib/streaming/chat).
+    """
 
     def __init__(self, options: StreamOptions) -> None:
         self._options = options
@@ -63,7 +72,7 @@ class Encoder:
                 return self._reasoning(event)
             case events.ArgumentsDelta(index=index, json=arguments, choice=number):
                 tool = self._choice(number).calls.get(index, 0)
-                return self._delta(number, {"tool_calls": [{"index": tool, "function": {"arguments": arguments}}]})
+                return self._called(event, {"tool_calls": [{"index": tool, "function": {"arguments": arguments}}]})
             case events.BlockStarted():
                 return self._block(event)
             case events.Started(id=id_, model=model, created=created):
@@ -89,10 +98,12 @@ class Encoder:
 
     def _rare(self, event: events.Event) -> bytes:
         match event:
+            case events.BlockFinished(index=index, choice=number):
+                return self._end_call(index, number)
             case events.OpaqueDelta(index=index, opaque=opaque, choice=number):
                 call = self._choice(number).kinds.get(index)
                 id_ = call.id if call is not None and call.kind == "tool_call" else None
-                return self._delta(number, {"reasoning_details": [reasoning.sealed_item(opaque, index, id_)]})
+                return self._called(event, {"reasoning_details": [reasoning.sealed_item(opaque, index, id_)]})
             case events.CitationAdded():
                 return self._citation(event)
             case events.LogprobsAdded(logprobs=logprobs, choice=number):
@@ -100,7 +111,7 @@ class Encoder:
             case events.Unread(name):
                 self._losses.add(name)
                 return b""
-            case _:  # ends of blocks have no word here; Failed is the caller's to write, and `close` ends the stream
+            case _:  # Failed is the caller's to write, and `close` ends the stream
                 return b""
 
     def _text(self, event: events.TextDelta) -> bytes:
@@ -133,7 +144,39 @@ class Encoder:
             return b""
         tool = choice.calls[event.index] = len(choice.calls)
         call = {"index": tool, "id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}
+        if choice.calling is not None:
+            choice.waiting[event.index] = [{"tool_calls": [call]}]
+            return b""
+        choice.calling = event.index
         return self._delta(event.choice, {"tool_calls": [call]})
+
+    def _called(self, event: events.ArgumentsDelta | events.OpaqueDelta, delta: json.Object) -> bytes:
+        """Say more of a block, once the turn has come where it is a call."""
+        waiting = self._choice(event.choice).waiting.get(event.index)
+        if waiting is None:
+            return self._delta(event.choice, delta)
+        waiting.append(delta)
+        return b""
+
+    def _end_call(self, index: int, number: int) -> bytes:
+        """A block is complete. If it was the call whose turn it is, the next one's comes; ends have no word here."""
+        choice = self._choice(number)
+        if index in choice.waiting:
+            choice.finished.add(index)
+        elif index == choice.calling:
+            choice.calling = None
+            return self._next_call(choice, number)
+        return b""
+
+    def _next_call(self, choice: _Choice, number: int) -> bytes:
+        """What has waited of the next calls, up to one that is not complete."""
+        data = b""
+        while choice.waiting and choice.calling is None:
+            index = next(iter(choice.waiting))
+            data += b"".join(self._delta(number, delta) for delta in choice.waiting.pop(index))
+            if index not in choice.finished:
+                choice.calling = index
+        return data
 
     def _citation(self, event: events.CitationAdded) -> bytes:
         choice = self._choice(event.choice)
@@ -152,7 +195,11 @@ class Encoder:
             self._losses.add("finish_reason")
         if event.stop_sequence:
             self._losses.add("stop_sequence")
-        return self._delta(event.choice, {}, finish=ENCODED_FINISH[event.reason])
+        choice = self._choice(event.choice)
+        choice.finished.update(choice.waiting)  # whatever is open now gets no end of its own
+        choice.calling = None
+        rest = self._next_call(choice, event.choice)
+        return rest + self._delta(event.choice, {}, finish=ENCODED_FINISH[event.reason])
 
     def _choice(self, number: int) -> _Choice:
         choice = self._choices.get(number)
