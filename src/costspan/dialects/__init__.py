@@ -74,3 +74,6 @@ STREAMING: Mapping[str, Streaming] = MappingProxyType({**DIALECTS, **PASSED})
 
 METERED: Mapping[str, Metered] = MappingProxyType({**DIALECTS, **EMBEDDINGS, **PASSED})
 """All formats that providers answer in."""
+
+CONTINUED: frozenset[str] = frozenset({openai_responses.NAME})
+"""Those whose answers providers store, so that a later request may refer to one by its id."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from costspan.dialects import PASSED, STREAMING
+from costspan.dialects import CONTINUED, PASSED, STREAMING
 from costspan.dialects.types import StreamOptions
 from costspan.engine import costing
 from costspan.engine.answer import Streamed, Whole, chunk_within
@@ -262,8 +262,7 @@ class Attempts:
         run.finish_reasons = found.finish_reasons
         run.content()
         run.end("ok")
-        if run.prepared.back is None and found.id:
-            self._stored.remember(found.id, run.account.name)
+        self._note_id(run, found.id)
         if run.call.cost_in_body:
             raw = costing.in_reply(raw, run.cost_so_far(), run.call.dialect.USAGE_PATHS)
         return Whole(run, response.status, header_rules.to_client(response.headers), raw)
@@ -283,7 +282,13 @@ class Attempts:
         pipe = run.pipe = self._pipe(run)
         held = await self._first_content(run, response, pipe)
         run.content()
+        self._note_id(run, pipe.decoder.id)
         return Streamed(run, response, pipe, held, clock=self._clock, drains=self._drains)
+
+    def _note_id(self, run: Run, id_: str | None) -> None:
+        """Remember who made an answer that a later request may go on from."""
+        if id_ and run.prepared.back is None and run.prepared.dialect.NAME in CONTINUED:
+            self._stored.remember(id_, run.account.name)
 
     def _pipe(self, run: Run) -> Pipe:
         dialect, profile = run.prepared.dialect, run.account.kind.profile
