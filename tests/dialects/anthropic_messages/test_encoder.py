@@ -211,6 +211,58 @@ def test_foreign_reasoning_is_wrapped_in_the_signature() -> None:
     assert unwrap(sent(stream)[2]["delta"]["signature"]) == foreign
 
 
+SEALED = Opaque("gemini-generate", "signature", "s")
+
+
+def shown(values: list[dict[str, Any]]) -> list[tuple[str, Opaque | None]]:
+    """Type of each block, and what it carries of another provider's."""
+    blocks = [value["content_block"] for value in values if value["type"] == "content_block_start"]
+    return [(block["type"], unwrap(block.get("data", ""))) for block in blocks]
+
+
+@pytest.mark.parametrize("kind", ["text", "tool_call"])
+def test_what_seals_a_block_stands_before_it(kind: events.BlockKind) -> None:
+    delta = events.TextDelta(0, "hi") if kind == "text" else events.ArgumentsDelta(0, "{}")
+    block = events.BlockStarted(0, kind, "a", "f", opaque=SEALED)
+
+    values = sent(whole(block, delta, events.BlockFinished(0), *text(1, "more")))
+
+    own = "text" if kind == "text" else "tool_use"
+    assert shown(values) == [("redacted_thinking", SEALED), (own, None), ("text", None)]
+    assert outline(values)[:3] == ["start 0 redacted_thinking", "stop 0", f"start 1 {own}"]
+
+
+def test_a_seal_that_comes_late_stands_after_its_text() -> None:
+    block = text(0, "hi")
+
+    values = sent(whole(*block[:2], events.OpaqueDelta(0, SEALED), block[2], *text(1, "more")))
+
+    assert shown(values) == [("text", None), ("redacted_thinking", SEALED), ("text", None)]
+
+
+def test_a_sealed_text_of_no_words_is_its_seal() -> None:
+    values = sent(whole(events.BlockStarted(0, "text", opaque=SEALED), events.BlockFinished(0)))
+
+    assert shown(values) == [("redacted_thinking", SEALED)]
+
+
+def test_a_call_that_waits_is_opened_after_its_seal() -> None:
+    sealed = events.BlockStarted(1, "tool_call", "b", "f", opaque=SEALED)
+    first = call(0, "{}")
+
+    values = sent(whole(first[0], sealed, events.ArgumentsDelta(1, "{}"), events.BlockFinished(1), *first[1:]))
+
+    assert shown(values) == [("tool_use", None), ("redacted_thinking", SEALED), ("tool_use", None)]
+
+
+def test_a_sealed_stream_is_one_that_the_sdk_takes() -> None:
+    sealed = events.BlockStarted(0, "tool_call", "a", "f", opaque=SEALED)
+
+    message = sdk_message(encode(whole(sealed, events.ArgumentsDelta(0, "{}"), events.BlockFinished(0), finish=CALLS)))
+
+    assert [block.type for block in message.content] == ["redacted_thinking", "tool_use"]
+
+
 def test_a_refusal_is_text_that_ends_so() -> None:
     values = sent(whole(events.BlockStarted(0, "refusal"), events.TextDelta(0, "No."), events.BlockFinished(0)))
 

@@ -162,6 +162,21 @@ def test_foreign_reasoning_is_wrapped_so_that_it_comes_back() -> None:
     assert unwrap(block["signature"]) == foreign
 
 
+SEALED = Opaque("gemini-generate", "signature", "s")
+
+
+def test_what_seals_a_text_or_a_call_stands_before_it_and_comes_back() -> None:
+    content = encode(Text("hi", opaque=SEALED), Text("", opaque=SEALED), ToolCall("a", "f", "{}", SEALED))["content"]
+
+    sealed = "redacted_thinking"
+    assert [block["type"] for block in content] == [sealed, "text", sealed, sealed, "tool_use"]
+    request = dialect.decode_request(
+        {"model": "m", "max_tokens": 1, "messages": [{"role": "assistant", "content": content}]}
+    )
+    kept = Reasoning(opaque=SEALED)
+    assert request.messages[0].blocks == (kept, Text("hi"), kept, kept, ToolCall("a", "f", "{}"))
+
+
 def test_a_citation_of_our_making_goes_back_to_no_model() -> None:
     raw = encode(Text("see", (Citation(url="https://a", title="A", cited_text="q"),)))["content"][0]
     request = dialect.decode_request(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -164,6 +165,16 @@ REASONING: dict[str, tuple[Reasoning, dict[str, Any] | None]] = {
 }
 
 
+@pytest.mark.parametrize("block", [Text("so", opaque=Opaque("x", "signature", "s")), ToolCall("a", "f", "{}")])
+def test_a_foreign_seal_of_a_text_or_a_call_is_lost(block: Text | ToolCall) -> None:
+    sealed = replace(block, opaque=Opaque("x", "signature", "s"))
+
+    body, losses = encode(HI, assistant(sealed))
+
+    assert body == encode(HI, assistant(replace(block, opaque=None)))[0]
+    assert losses == ("reasoning",)
+
+
 @pytest.mark.parametrize(("block", "raw"), REASONING.values(), ids=REASONING.keys())
 def test_only_own_reasoning_goes_back(block: Reasoning, raw: dict[str, Any] | None) -> None:
     body, losses = encode(HI, assistant(block, Text("so")))
@@ -209,6 +220,7 @@ UNTRANSLATABLE: dict[str, tuple[Request, str]] = {
         "response_format",
     ),
     "a TIFF": (Request("claude", (user(Media("image", "image/tiff", data="AA==")),)), "messages.image"),
+    "a file of Google": (Request("claude", (user(Media("document", file_id="gs://b/a")),)), "messages.file"),
     "a file of OpenAI": (Request("claude", (user(Media("document", file_id="file-a")),)), "messages.file"),
     "text that is none": (Request("claude", (user(Media("document", "text/plain", data="/w==")),)), "messages"),
 }

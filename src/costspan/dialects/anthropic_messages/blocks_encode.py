@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # `anthropic.types.Base64ImageSourceParam` 2.12.0, read 2026-11-23.
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-# Ids of uploads: OpenAI's begin so, Anthropic's with `file_`.
-_OPENAI_FILE = "file-"
+# Ids of uploads: OpenAI's and Google's begin so, Anthropic's with `file_`.
+_FOREIGN_FILES = ("file-", "https://", "gs://", "files/")
 
 
 def encode_blocks(blocks: Iterable[Block], losses: Losses) -> Iterator[json.Object]:
@@ -88,6 +88,7 @@ def _cached(raw: json.Object, cache: Cache | None) -> json.Object:
 
 
 def _text(block: Text, losses: Losses) -> json.Object | None:
+    _note_seal(block.opaque, losses)
     if not block.text.strip():
         return None
     raw: json.Object = {"type": "text", "text": block.text}
@@ -114,7 +115,7 @@ def _source(block: Media) -> json.Object:
     if block.url is not None:
         return {"type": "url", "url": block.url}
     if block.file_id is not None:
-        if block.file_id.startswith(_OPENAI_FILE):
+        if block.file_id.startswith(_FOREIGN_FILES):
             raise Untranslatable(f"a file of another provider cannot be read in {NAME}", param="messages.file")
         return {"type": "file", "file_id": block.file_id}
     data, mime = block.data or "", block.mime
@@ -142,6 +143,7 @@ def _image_type(mime: str | None) -> str:
 
 
 def _tool_use(block: ToolCall, losses: Losses) -> json.Object:
+    _note_seal(block.opaque, losses)
     input_ = arguments_object(block.arguments)
     if input_ is None:
         losses.add("tool_calls.arguments")
@@ -175,6 +177,12 @@ def _reasoning(block: Reasoning, losses: Losses) -> json.Object | None:
     if own.kind == "redacted":
         return {"type": "redacted_thinking", "data": own.data}
     return {"type": "thinking", "thinking": block.text, "signature": own.data}
+
+
+def _note_seal(kept: Opaque | None, losses: Losses) -> None:
+    """What another provider sealed a text or a call with means nothing here."""
+    if kept is not None:
+        losses.add("reasoning")
 
 
 def _own(kept: Opaque | None) -> Opaque | None:

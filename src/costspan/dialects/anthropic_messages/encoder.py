@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from costspan.dialects.anthropic_messages.arguments import Arguments
 from costspan.dialects.anthropic_messages.citations import encode_citation
-from costspan.dialects.anthropic_messages.reply import carry, encode_reasoning
+from costspan.dialects.anthropic_messages.reply import carry, encode_reasoning, encode_sealed
 from costspan.dialects.anthropic_messages.usage import encode_usage
 from costspan.dialects.anthropic_messages.vocabulary import NAME, call_id, stop_reason
-from costspan.dialects.losses import NO_WORD_ANYWHERE, AnswerLosses, holds, name_of_kind
+from costspan.dialects.losses import NO_WORD_ANYWHERE, AnswerLosses, holds, name_of, name_of_kind
 from costspan.ir import events
 from costspan.wire import json, sse
 
@@ -34,7 +34,8 @@ class _Block:
         self.arguments = Arguments()
         self.begun = False
         self.finished = False
-        self.opaque: Opaque | None = None
+        self.opaque: Opaque | None = started.opaque
+        """What is still to be told of its seal."""
         self.waiting: list[json.Object] = []
 
 
@@ -142,14 +143,14 @@ class Encoder:
             self._refused = self._refused or event.kind == "refusal"
             if event.kind == "server_tool" and event.origin != NAME:
                 self._losses.add(name_of_kind(event.name))
+            if event.media is not None:
+                self._losses.add(name_of(event.media))
             return self._start("") + self._flush()
         known = self._blocks.get(event.index)
         if known is None:
             return b""
         if isinstance(event, events.OpaqueDelta):
             known.opaque = event.opaque  # told when the block ends: whole, and after its text
-            if known.started.kind != "reasoning":
-                self._losses.add("reasoning_details")
             return b""
         self._end(known)
         return self._flush()
@@ -204,7 +205,19 @@ class Encoder:
         if block.begun:
             return b""
         block.begun = True
-        return _event("content_block_start", index=self._written, content_block=_head(block))
+        data = self._sealed(block)
+        return data + _event("content_block_start", index=self._written, content_block=_head(block))
+
+    def _sealed(self, block: _Block) -> bytes:
+        """What seals a text or a call, as a block of its own: before it, or after it where it comes too late."""
+        kept = block.opaque
+        if kept is None or block.started.kind == "reasoning":
+            return b""
+        block.opaque = None
+        data = _event("content_block_start", index=self._written, content_block=encode_sealed(kept))
+        data += _event("content_block_stop", index=self._written)
+        self._written += 1
+        return data
 
     def _finish(self, block: _Block) -> bytes:
         """Close a block. One that never had content was never opened and does not appear."""
@@ -218,7 +231,7 @@ class Encoder:
         if block.begun:
             data += _event("content_block_stop", index=self._written)
             self._written += 1
-        return data
+        return data + self._sealed(block)
 
 
 _THINKING: json.Object = {"type": "thinking", "thinking": "", "signature": ""}

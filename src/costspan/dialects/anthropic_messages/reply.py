@@ -98,8 +98,13 @@ def _note(reply: Reply, choice: Choice, losses: AnswerLosses) -> None:
 
 
 def _content(blocks: tuple[Block, ...], losses: AnswerLosses) -> Iterator[json.Object]:
-    """Blocks as a client sees them. Media and other providers' server tools have no form in an answer."""
+    """Blocks as a client sees them. Media and other providers' server tools have no form in an answer.
+
+    What seals a text or a call, which have no slot for it, stands before it.
+    """
     for block in blocks:
+        if isinstance(block, Text | ToolCall) and block.opaque is not None:
+            yield encode_sealed(block.opaque)
         shown = _shown(block, losses)
         if shown is not None:
             yield shown
@@ -136,8 +141,6 @@ def _tool_use(block: ToolCall, losses: AnswerLosses) -> json.Object:
     if fields is None:
         losses.add("tool_calls.arguments")
         fields = json.Fragment(wrapped_arguments(block.arguments).encode())
-    if block.opaque is not None:
-        losses.add("reasoning_details")
     return {"type": "tool_use", "id": call_id(block.id), "name": block.name, "input": fields}
 
 
@@ -146,6 +149,11 @@ def encode_reasoning(text: str, kept: Opaque | None) -> json.Object:
     if kept is not None and kept.origin == NAME and kept.kind == "redacted":
         return {"type": "redacted_thinking", "data": kept.data}
     return {"type": "thinking", "thinking": text, "signature": carry(kept)}
+
+
+def encode_sealed(kept: Opaque) -> json.Object:
+    """What another provider sealed a text or a call with, as a block that clients send back and nobody reads."""
+    return {"type": "redacted_thinking", "data": carry(kept)}
 
 
 def carry(kept: Opaque | None) -> str:
