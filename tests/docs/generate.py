@@ -13,7 +13,7 @@ from costspan.providers.hosts import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from costspan.providers.hosts import Kind
+    from costspan.providers.kind import Kind
 
 ROOT = Path(__file__).parents[2]
 PROVIDERS = ROOT / "docs" / "providers.md"

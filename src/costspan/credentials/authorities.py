@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 LARGE = 2 * 1024 * 1024
 """Bytes of a body over which its signature is made on a thread: more than a millisecond and a half of hashing."""
 
+_TALKATIVE = ("azure", "botocore", "google.auth", "msal", "urllib3")
+"""Loggers of the clouds' libraries: below a warning, they write down requests and what they are signed with."""
+
 
 class Authorities:
     """The credentials of all accounts. One for the process; what accounts share is fetched once."""
@@ -30,6 +34,8 @@ class Authorities:
         """`wall` is the time in epoch seconds."""
         self._wall = wall
         self._sources: dict[str, Refreshed] = {}
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
 
     async def authorize(self, account: Account, outgoing: Outgoing) -> Outgoing:
         """`outgoing` with what proves who we are; as it is where `account` needs nothing of the kind.

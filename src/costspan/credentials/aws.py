@@ -50,14 +50,19 @@ def signed(outgoing: Outgoing, address: Address, region: str, keys: SigningKeys)
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - likewise
     from botocore.credentials import Credentials  # noqa: PLC0415 - likewise
 
-    host = f"[{address.host}]" if ":" in address.host else address.host
     given = {name: value for name, value in outgoing.headers if name in _SIGNED or name.startswith("x-amz")}
     request = AWSRequest(
         method=outgoing.method,
-        url=f"{address.scheme}://{host}:{address.port}{outgoing.path}",
+        url=_url(address, outgoing.path),
         headers=given,
         data=outgoing.body,
     )
     SigV4Auth(Credentials(keys.access_key, keys.secret_key, keys.session_token), SERVICE, region).add_auth(request)
     added = [(name.lower(), value) for name, value in request.headers.items() if name.lower() not in given]
     return replace(outgoing, headers=[*outgoing.headers, *added])
+
+
+def _url(address: Address, path: str) -> str:
+    """The whole URL: botocore takes the host to be signed from it, without a port that is the scheme's own."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{address.scheme}://{host}:{address.port}{path}"
