@@ -47,6 +47,12 @@ def test_options_are_read_in_either_spelling_and_place(options: dict[str, Any]) 
     assert request.extensions == {}
 
 
+def test_the_newer_place_of_an_option_wins() -> None:
+    body = item("Hi", outputDimensionality=3, embedContentConfig={"outputDimensionality": 4})
+
+    assert gemini.decode_request(body | ADDED).dimensions == 4
+
+
 def test_no_task_is_no_task() -> None:
     assert gemini.decode_request(item("Hi", taskType="TASK_TYPE_UNSPECIFIED") | ADDED).task is None
 

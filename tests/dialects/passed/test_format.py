@@ -52,6 +52,11 @@ PEEKS: dict[str, tuple[str, dict[str, Any], Peek]] = {
         M | {"prompt": [1, 2], "stream": True, "stream_options": {"include_usage": True}},
         Peek("m", stream=True, max_output_tokens=16, prompt_chars=8),
     ),
+    "completion that wants no usage": (
+        "openai-completions",
+        M | {"prompt": "", "stream": True, "stream_options": {"include_usage": False}},
+        Peek("m", stream=True, max_output_tokens=16, prompt_chars=0, wants_usage=False),
+    ),
     "completions of token ids": (
         "openai-completions",
         M | {"prompt": [[1, 2], [3]]},

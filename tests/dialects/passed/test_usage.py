@@ -177,11 +177,7 @@ def test_no_other_request_tells_what_it_costs(name: str) -> None:
     assert PASSED[name].usage_of_request({"input": "Hi", "prompt": "Hi"}) is None
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
+JSON = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just([1])
 NAMES = st.sampled_from(
     [
         *("usage", "meta", "billed_units", "search_units", "cost", "seconds", "duration"),
@@ -189,11 +185,10 @@ NAMES = st.sampled_from(
         *("data", "choices", "results", "text"),
     ]
 )
-ODD = st.recursive(JSON, lambda inner: st.dictionaries(NAMES, inner, max_size=6), max_leaves=20)
+ODD = st.recursive(JSON, lambda inner: st.dictionaries(NAMES, inner, max_size=6), max_leaves=12)
 
 
-@pytest.mark.parametrize("name", PASSED)
-@given(body=st.dictionaries(NAMES, ODD, max_size=6))
+@given(name=st.sampled_from(sorted(PASSED)), body=st.dictionaries(NAMES, ODD, max_size=6))
 def test_whatever_is_reported_is_no_negative_bill(name: str, body: dict[str, Any]) -> None:
     usage = PASSED[name].read_usage(body)
 
