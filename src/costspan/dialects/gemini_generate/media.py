@@ -26,6 +26,8 @@ _Kind: TypeAlias = Literal["image", "audio", "document", "video"]
 _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType({"image": "image", "audio": "audio", "video": "video"})
 _KEPT: Final = ("https://generativelanguage.googleapis.com/", "gs://", "files/")
 """How files begin that Google keeps and nobody else can read."""
+_STANDARD: Final = str.maketrans("-_", "+/")
+"""The API takes both alphabets of base64 and Google's SDK writes the one for URLs, which other providers refuse."""
 _TYPES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "png": "image/png",
@@ -67,7 +69,8 @@ def read_inline(raw: Any, where: str) -> Media:  # noqa: ANN401 - unchecked inpu
     blob = fields.message(raw, where)
     mime = fields.string(blob.get("mimeType"), f"{where}.mimeType")
     name = fields.string(blob.get("displayName"), f"{where}.displayName")
-    return Media(kind_of(mime), mime, data=fields.needed(blob.get("data"), f"{where}.data"), name=name)
+    data = fields.needed(blob.get("data"), f"{where}.data")
+    return Media(kind_of(mime), mime, data=data.translate(_STANDARD), name=name)
 
 
 def read_file(raw: Any, where: str) -> Media:  # noqa: ANN401 - unchecked input

@@ -223,9 +223,9 @@ def _content(part: json.Object, number: int) -> json.Object:
 
 
 def _ending(choice: _Choice, number: int) -> json.Object:
-    """The last of a candidate."""
+    """The last of a candidate. A chat of Google's SDK forgets a turn that has a chunk without parts (3.4.0)."""
     candidate: json.Object = {
-        "content": {"role": "model"},
+        "content": {"role": "model", "parts": [{"text": ""}]},
         "finishReason": REFUSED if choice.refused else ENCODED_FINISH[choice.finish],
         "index": number,
     }

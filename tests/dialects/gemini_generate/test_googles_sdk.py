@@ -1,0 +1,48 @@
+"""What Google's SDK (google-genai 3.4.0) makes of us, and we of it."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from google.genai import types
+from google.genai.chats import _validate_response
+
+from costspan.dialects import gemini_generate
+from costspan.dialects.types import StreamOptions
+from costspan.ir import events
+from costspan.ir.reply import FinishReason
+from costspan.ir.request import Media
+from costspan.wire import json, sse
+
+ANSWERS: dict[str, list[events.Event]] = {
+    "text": [events.BlockStarted(0, "text"), events.TextDelta(0, "Hi"), events.BlockFinished(0)],
+    "a call": [
+        events.BlockStarted(0, "tool_call", "c1", "weather"),
+        events.ArgumentsDelta(0, '{"city":"Oslo"}'),
+        events.BlockFinished(0),
+    ],
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("made", ANSWERS.values(), ids=ANSWERS.keys())
+def test_a_chat_keeps_a_streamed_turn_because_every_chunk_has_parts(made: list[events.Event]) -> None:
+    encoder = gemini_generate.new_encoder(StreamOptions("cs_1", "m", 7))
+    end = [events.Finished(FinishReason.STOP, "stop"), events.Ended()]
+    raw = b"".join(map(encoder.feed, [events.Started("cs_1", "m", 7), *made, *end])) + encoder.close()
+    chunks = [types.GenerateContentResponse(**json.loads_object(event.data)) for event in sse.Parser().feed(raw)]
+
+    assert chunks
+    assert all(map(_validate_response, chunks))
+
+
+def test_base64_of_the_sdk_s_alphabet_goes_on_in_the_one_that_all_providers_read() -> None:
+    part = types.Part.from_bytes(data=b"\xfb\xef\xff", mime_type="image/png")
+    content = types.Content(role="user", parts=[part]).model_dump(mode="json", exclude_none=True)
+    assert content["parts"][0]["inline_data"]["data"] == "--__"
+
+    request = gemini_generate.decode_request({"model": "m", "contents": [content]})
+
+    assert request.messages[0].blocks == (Media("image", "image/png", data="++//"),)
+    assert base64.b64decode("++//") == b"\xfb\xef\xff"
