@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from costspan.engine.failure import expired
 from costspan.engine.prepare import prepare
+from costspan.engine.recall import Recall
 from costspan.errors import Category, ClientError, CostspanError, Untranslatable, UpstreamError
 from costspan.routing.retry import RetryBudget, delay, may_retry
 
@@ -56,6 +57,7 @@ class Executor:
     def __init__(self, attempts: Attempts, pick: Callable[[], float], stored: StoredBy) -> None:
         self._attempts = attempts
         self._stored = stored
+        self._recall = Recall()
         self._pick = pick
         self._budget = RetryBudget()
 
@@ -75,7 +77,7 @@ class Executor:
                 )
                 continue
             try:
-                candidate = Candidate(step, account, prepare(call, step, account))
+                candidate = Candidate(step, account, prepare(call, step, account, self._recall))
             except Untranslatable as error:
                 refusal = refusal or error
                 continue

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from costspan.dialects.types import StreamDecoder, StreamEncoder
+    from costspan.engine.recall import Witness
 
 SAMPLE_BYTES = 64 * 1024
 """How much of a passed stream is kept to estimate its length when it is cut before usage came."""
@@ -159,8 +160,9 @@ class Translation:
     by_bytes = False
     """Its output is counted in characters."""
 
-    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder, witness: Witness | None = None) -> None:
         self.decoder = decoder
+        self._witness = witness
         self.committed = False
         self.failed: events.Failed | None = None
         self.finish_reasons: list[str] = []
@@ -204,6 +206,8 @@ class Translation:
             self.failed = event
         elif isinstance(event, events.Finished):
             self.finish_reasons.append(event.native or event.reason)
+        elif self._witness is not None and not isinstance(event, events.TextDelta):
+            self._witness.see(event)
         self._chars += _chars(event)
         self.committed = self.committed or events.is_content(event)
 
@@ -216,6 +220,8 @@ class Translation:
             held = self._feed(b"\n\n")
         self.decoder.close()
         self._closed = True
+        if self._witness is not None:
+            self._witness.end()
         return held + self._encoder.close()
 
     def output_chars(self) -> int:

@@ -13,6 +13,7 @@ from costspan.wire.patch import patch, prepend, replace_string
 if TYPE_CHECKING:
     from costspan.dialects.types import Metered
     from costspan.engine.call import Call
+    from costspan.engine.recall import Recall
     from costspan.engine.translate import Back
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
@@ -36,7 +37,7 @@ class Prepared:
     """How the answer is translated; None where it passes as it is."""
 
 
-def prepare(call: Call, step: Step, account: Account) -> Prepared:
+def prepare(call: Call, step: Step, account: Account, recall: Recall) -> Prepared:
     """Write the request for `step`.
 
     Raises `Untranslatable` when the target's dialect cannot express it (or, with `require_parameters`, would lose a
@@ -60,7 +61,8 @@ def prepare(call: Call, step: Step, account: Account) -> Prepared:
     if step.params:
         added = call.dialect.defaults(call.fields, step.params)
         request = translate.decode(call.dialect, {**call.fields, **added})
-    encoded, back = translate.encode(call.dialect, request, name, step.model, profile)
+    target = translate.Target(name, step.model, profile)
+    encoded, back = translate.encode(call.dialect, request, target, recall, call.origin.key or "")
     if encoded.losses and call.require_parameters:
         raise Untranslatable(f"{encoded.losses[0]} cannot be expressed for {step.label}", param=encoded.losses[0])
     hidden = call.peek.stream and not call.peek.wants_usage and not call.cost_in_body

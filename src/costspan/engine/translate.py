@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from costspan.dialects import CLIENT_DIALECTS, DIALECTS, EMBEDDING_CLIENTS, EMBEDDINGS, METERED
 from costspan.dialects.types import Dialect, EmbeddingDialect, PassedDialect
 from costspan.engine.pipe import Translation
+from costspan.engine.recall import Witness
 from costspan.errors import Untranslatable
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         UpstreamDialect,
     )
     from costspan.engine.pipe import Pipe
+    from costspan.engine.recall import Recall
     from costspan.ir.embedding import EmbeddingRequest
     from costspan.ir.request import Request
     from costspan.wire import json
@@ -45,18 +47,23 @@ class Back(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChatBack:
-    """Between chat formats."""
+    """Between chat formats. What the target seals is kept in `recall` for `owner`."""
 
     client: Dialect
     upstream: UpstreamDialect
+    recall: Recall
+    owner: str
 
     def reply(self, body: json.Object, profile: Profile, options: StreamOptions) -> Encoded:
         """See the protocol."""
-        return self.client.encode_reply(self.upstream.decode_reply(body, profile), options)
+        found = self.upstream.decode_reply(body, profile)
+        self.recall.learn(self.owner, found)
+        return self.client.encode_reply(found, options)
 
     def pipe(self, profile: Profile, options: StreamOptions) -> Pipe:
         """See the protocol."""
-        return Translation(self.upstream.new_decoder(profile), self.client.new_encoder(options))
+        decoder, encoder = self.upstream.new_decoder(profile), self.client.new_encoder(options)
+        return Translation(decoder, encoder, Witness(self.recall, self.owner))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +110,24 @@ def decode(client: Client, fields: json.Object) -> Canonical:
     raise Untranslatable("this kind of request cannot be translated", param="model")
 
 
-def encode(client: Client, request: Canonical, name: str, model: str, profile: Profile) -> tuple[Encoded, Back]:
-    """The request for a target that speaks `name`, and the way back. Raises `Untranslatable`."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who is asked: in which dialect, for which model, with which differences of the host."""
+
+    dialect: str
+    model: str
+    profile: Profile
+
+
+def encode(client: Client, request: Canonical, target: Target, recall: Recall, owner: str) -> tuple[Encoded, Back]:
+    """The request for `target`, and the way back. Raises `Untranslatable`."""
     back: Back
     if client.NAME in EMBEDDING_CLIENTS:
-        texts: EmbeddingRequest = replace(request, model=model)  # type: ignore[assignment] # - decode made it so
-        target = EMBEDDINGS[name]
-        back = EmbeddingBack(EMBEDDING_CLIENTS[client.NAME], target, texts)
-        return target.encode_request(texts, profile), back
-    chat: Request = replace(request, model=model)  # type: ignore[assignment] # - decode made it so
-    back = ChatBack(CLIENT_DIALECTS[client.NAME], DIALECTS[name])
-    return DIALECTS[name].encode_request(chat, profile), back
+        texts: EmbeddingRequest = replace(request, model=target.model)  # type: ignore[assignment] # - decode made it so
+        embedding = EMBEDDINGS[target.dialect]
+        back = EmbeddingBack(EMBEDDING_CLIENTS[client.NAME], embedding, texts)
+        return embedding.encode_request(texts, target.profile), back
+    chat: Request = replace(request, model=target.model)  # type: ignore[assignment] # - decode made it so
+    upstream = DIALECTS[target.dialect]
+    back = ChatBack(CLIENT_DIALECTS[client.NAME], upstream, recall, owner)
+    return upstream.encode_request(recall.restore(owner, chat, target.dialect), target.profile), back
