@@ -32,7 +32,8 @@ BLOCKS: dict[str, tuple[Block, list[str], list[str]]] = {
     "refusal": (Refusal("No"), [], []),
     "signed reasoning": (Reasoning("hm", opaque=SEALED), [], []),
     "call": (ToolCall("a", "f", "{}"), [], []),
-    "signed call": (ToolCall("a", "f", "{}", opaque=SEALED), [], ["response.reasoning_details"]),
+    "signed call": (ToolCall("a", "f", "{}", opaque=SEALED), [], []),
+    "signed text": (Text("Hi", opaque=SEALED), [], []),
     "call with broken arguments": (ToolCall("a", "f", '{"x'), [], ["response.tool_calls.arguments"]),
     "citation with a URL": (Text("Hi", (Citation("u"),)), [], []),
     "citation without": (Text("Hi", (Citation(title="t"),)), ["response.citations"], ["response.citations"]),
@@ -97,7 +98,17 @@ EVENTS: dict[str, tuple[list[events.Event], list[str], list[str]]] = {
         ["response.server_tool"],
         ["response.server_tool"],
     ),
-    "signature of a call": ([CALL, events.OpaqueDelta(0, SEALED)], [], ["response.reasoning_details"]),
+    "signature of a call": ([CALL, events.OpaqueDelta(0, SEALED)], [], []),
+    "picture by id": (
+        [events.BlockStarted(0, "media", media=Media("image", file_id="f")), events.BlockFinished(0)],
+        ["response.image"],
+        ["response.image"],
+    ),
+    "picture": (
+        [events.BlockStarted(0, "media", media=Media("image", data="AA")), events.BlockFinished(0)],
+        [],
+        ["response.image"],
+    ),
     "late citation": (
         [TEXT, events.TextDelta(0, "x"), events.BlockFinished(0), events.CitationAdded(0, Citation("u"))],
         [],
@@ -143,14 +154,14 @@ def test_what_is_not_read_of_a_message_or_delta_is_named(message: dict[str, Any]
 SOUND = {"id": "a", "data": "AA", "transcript": "Hi"}
 
 
-def test_sound_and_pictures_are_read_of_whole_answers_only() -> None:
+def test_sound_is_read_of_whole_answers_only_and_no_odd_picture_at_all() -> None:
     picture = {"type": "image_url", "image_url": {"url": "u"}}
     odd = {"type": "image_url", "image_url": {"url": "data:x"}}
 
     assert read({"audio": SOUND, "images": [picture], "content": [picture]}).unread == set()
     assert read({"audio": {"id": "a"}, "images": [picture, odd]}).unread == {"audio", "images"}
-    assert told({"delta": {"audio": SOUND, "images": [picture]}}) == {"audio", "images"}
-    assert told({"delta": {"content": [picture]}}) == {"images"}
+    assert told({"delta": {"audio": SOUND, "images": [picture], "content": [picture]}}) == {"audio"}
+    assert told({"delta": {"images": [picture, odd]}}) == told({"delta": {"content": [odd]}}) == {"images"}
 
 
 def test_what_is_said_aloud_in_a_stream_is_text() -> None:

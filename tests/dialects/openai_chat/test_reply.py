@@ -168,6 +168,17 @@ def test_an_encoded_answer_is_valid_for_the_official_sdk() -> None:
     assert body["choices"][0]["message"]["reasoning_content"] == body["choices"][0]["message"]["reasoning"] == "Hm"
 
 
+def test_what_seals_a_text_or_a_call_is_an_item_that_comes_back() -> None:
+    sealed, other = Opaque("gemini-generate", "signature", "s"), Opaque("gemini-generate", "signature", "t")
+    reply = Reply("i", "m", (Choice((Text("Hi", opaque=sealed), ToolCall("a", "f", "{}", other))),))
+
+    message = json.loads_object(openai_chat.encode_reply(reply, OPTIONS).body)["choices"][0]["message"]
+
+    assert [item.get("id") for item in message["reasoning_details"]] == [None, "a"]
+    request = openai_chat.decode_request({"model": "m", "messages": [message]})
+    assert request.messages[0].blocks == (Reasoning(opaque=sealed), Text("Hi"), ToolCall("a", "f", "{}", other))
+
+
 def test_positions_of_citations_count_from_the_start_of_the_whole_text() -> None:
     blocks = (Text("abc"), Text("de", citations=(Citation("u"), Citation("v", start=1, end=2), Citation())))
     body = json.loads(openai_chat.encode_reply(Reply("i", "m", (Choice(blocks),)), OPTIONS).body)

@@ -16,7 +16,7 @@ from costspan.dialects import openai_chat
 from costspan.dialects.types import StreamOptions
 from costspan.ir import events
 from costspan.ir.reply import FinishReason
-from costspan.ir.request import Citation, Opaque, Reasoning, ToolCall
+from costspan.ir.request import Citation, Media, Opaque, Reasoning, ToolCall
 from costspan.ir.usage import Usage
 from costspan.wire import json, sse
 
@@ -93,7 +93,26 @@ SUMMARY: list[events.Event] = [
     events.Ended(),
 ]
 
-STREAMS = {"thinking and calls": THINKING_WITH_INTERLEAVED_CALLS, "two choices": TWO_CHOICES, "summary": SUMMARY}
+PICTURES: list[events.Event] = [
+    STARTED,
+    events.BlockStarted(0, "text"),
+    events.TextDelta(0, "Here"),
+    events.BlockFinished(0),
+    events.BlockStarted(1, "media", media=Media("image", "image/png", data="AA")),
+    events.BlockFinished(1),
+    events.BlockStarted(2, "media", media=Media("image", url="https://e.org/a.png")),
+    events.BlockFinished(2),
+    events.Finished(FinishReason.STOP, "stop"),
+    events.UsageReported(USAGE),
+    events.Ended(),
+]
+
+STREAMS = {
+    "thinking and calls": THINKING_WITH_INTERLEAVED_CALLS,
+    "two choices": TWO_CHOICES,
+    "summary": SUMMARY,
+    "pictures": PICTURES,
+}
 
 
 def encode(made: list[events.Event], options: StreamOptions = OPTIONS) -> bytes:
@@ -210,6 +229,47 @@ def test_the_model_is_that_of_the_stream_when_none_is_given() -> None:
 )
 def test_what_has_no_word_here_is_silent(event: events.Event) -> None:
     assert openai_chat.new_encoder(OPTIONS).feed(event) == b""
+
+
+SEAL = Opaque("gemini-generate", "signature", "s")
+ITEM = {"data": "cs1.gemini-generate.signature.cw==", "format": "google-gemini-v1", "type": "reasoning.encrypted"}
+
+
+def test_what_seals_a_call_from_its_start_comes_with_it() -> None:
+    started = events.BlockStarted(4, "tool_call", "a", "f", opaque=SEAL)
+
+    [chunk] = (json.loads_object(raw.data) for raw in sse.Parser().feed(openai_chat.new_encoder(OPTIONS).feed(started)))
+
+    assert chunk["choices"][0]["delta"]["reasoning_details"] == [{**ITEM, "index": 4, "id": "a"}]
+    assert chunk["choices"][0]["delta"]["tool_calls"][0]["id"] == "a"
+
+
+def test_the_seal_of_a_call_that_waits_comes_in_its_turn() -> None:
+    first, second = events.BlockStarted(0, "tool_call", "a", "f"), events.BlockStarted(1, "tool_call", "b", "f")
+    second.opaque = SEAL
+    made = [STARTED, first, second, events.ArgumentsDelta(1, "{}"), events.BlockFinished(1), events.BlockFinished(0)]
+
+    shown = decode(encode([*made, events.Finished(FinishReason.TOOL_CALLS)]))
+
+    assert events.OpaqueDelta(1, SEAL) in shown
+
+
+def test_what_seals_a_text_comes_before_it() -> None:
+    made: list[events.Event] = [STARTED, events.BlockStarted(1, "text", opaque=SEAL), events.TextDelta(1, "Hi")]
+
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks(encode(made))]
+
+    signed = {name: value for name, value in ITEM.items() if name != "data"} | {"type": "reasoning.text"}
+    assert deltas[1:] == [{"reasoning_details": [{**signed, "signature": ITEM["data"], "index": 1}]}, {"content": "Hi"}]
+
+
+def test_pictures_are_numbered_so_that_the_sdk_can_add_them_up() -> None:
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks(encode(PICTURES)) if chunk["choices"]]
+
+    assert [delta["images"] for delta in deltas if "images" in delta] == [
+        [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}, "index": 0}],
+        [{"type": "image_url", "image_url": {"url": "https://e.org/a.png"}, "index": 1}],
+    ]
 
 
 def strict(name: str) -> ChatCompletionFunctionToolParam:

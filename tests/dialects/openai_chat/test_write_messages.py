@@ -118,6 +118,7 @@ UNTRANSLATABLE: dict[str, Message] = {
     "sound by url": Message("user", (Media("audio", url="https://e.org/a.mp3"),)),
     "document by url": Message("user", (Media("document", url="https://e.org/a.pdf"),)),
     "image by id": Message("user", (Media("image", file_id="f1"),)),
+    "a file of Google's": Message("user", (Media("document", file_id="gs://b/a"),)),
     "a file of Anthropic's": Message("user", (Media("document", file_id="file_011"),)),
     "image from the assistant": Message("assistant", (Media("image", data="AAAA"),)),
     "a call by the user": Message("user", (ToolCall("a", "f", "{}"),)),
@@ -173,6 +174,24 @@ def test_refusals_stay_and_citations_are_lost() -> None:
 
     assert written == [{"role": "assistant", "content": "ab", "refusal": "No"}]
     assert losses == ["citations", "messages.server_tool"]
+
+
+SEALED: dict[str, tuple[frozenset[str], Opaque, list[dict[str, Any]], list[str]]] = {
+    "own": (OPENROUTER, OWN, [{"type": "reasoning.text", "signature": "sig", "index": 0}], []),
+    "foreign": (OPENROUTER, Opaque("gemini-generate", "signature", "s"), [], ["messages.reasoning_details"]),
+    "where the host takes none": (frozenset(), OWN, [], ["messages.reasoning_details"]),
+}
+
+
+@pytest.mark.parametrize(("quirks", "sealed", "details", "lost"), SEALED.values(), ids=SEALED.keys())
+def test_what_seals_a_text_goes_back_as_reasoning_does(
+    quirks: frozenset[str], sealed: Opaque, details: list[dict[str, Any]], lost: list[str]
+) -> None:
+    written, losses = write(Message("assistant", (Text("Hi", opaque=sealed),)), quirks=quirks)
+
+    fields = {"reasoning_details": details} if details else {}
+    assert written == [{"role": "assistant", "content": "Hi"} | fields]
+    assert losses == lost
 
 
 REASONING: dict[str, tuple[frozenset[str], tuple[Block, ...], dict[str, Any], list[str]]] = {

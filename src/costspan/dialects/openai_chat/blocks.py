@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from costspan.dialects.openai_chat.reasoning import Detail
     from costspan.ir.events import BlockKind
-    from costspan.ir.request import Citation
+    from costspan.ir.request import Citation, Media
 
 
 class Blocks:
@@ -72,6 +72,13 @@ class Blocks:
             yield from self._start("text")
             self._last_text = self._open
         yield events.CitationAdded(self._last_text or 0, citation, self.choice)
+
+    def picture(self, media: Media) -> Iterator[events.Event]:
+        """A picture, which comes whole."""
+        yield from self._finish_open()
+        block = self._next()
+        yield events.BlockStarted(block, "media", choice=self.choice, media=media)
+        yield events.BlockFinished(block, self.choice)
 
     def tool_call(self, call: json.Object) -> Iterator[events.Event]:
         """One entry of `delta.tool_calls`: the start of a call, more arguments, or both."""

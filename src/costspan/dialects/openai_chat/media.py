@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from costspan.dialects.openai_chat.fields import invalid
-from costspan.errors import Untranslatable
+from costspan.errors import ClientError, Untranslatable
 from costspan.ir.request import Media
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ _MIME_OF_FORMAT: Final[Mapping[str, str]] = MappingProxyType({"mp3": "audio/mpeg
 _FORMAT_OF_MIME: Final[Mapping[str, str]] = MappingProxyType(
     {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/wave": "wav", "audio/x-flac": "flac"}
 )
-# Anthropic's ids are `file_011...`, OpenAI's `file-...`.
-_FOREIGN_FILE: Final = "file_"
+# Anthropic's ids are `file_011...`, Google's are addresses, OpenAI's `file-...`.
+_FOREIGN_FILES: Final = ("file_", "https://", "gs://", "files/")
 _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType({"image": "image", "audio": "audio", "video": "video"})
 
 
@@ -87,13 +87,33 @@ def write_media(media: Media, *, file_urls: bool) -> json.Object:
             raise Untranslatable(f"the target cannot be sent {media.kind} {how}", param="messages.content")
 
 
+def read_picture(part: Any) -> Media | None:  # noqa: ANN401 - JSON
+    """An `image_url` part that a model made; None for any other, since an odd picture is no reason to lose the rest."""
+    match part:
+        case {"type": "image_url", "image_url": image}:
+            try:
+                return read_media("image_url", image, "images")
+            except ClientError:
+                return None
+        case _:
+            return None
+
+
+def write_picture(media: Media | None) -> json.Object | None:
+    """The same, for an answer; None for what is no picture that can be shown."""
+    if media is None or media.kind != "image":
+        return None
+    url = media.url or (f"data:{media.mime or 'image/png'};base64,{media.data}" if media.data else None)
+    return None if url is None else {"type": "image_url", "image_url": {"url": url}}
+
+
 def _image(url: str, detail: str | None) -> json.Object:
     return {"type": "image_url", "image_url": {"url": url} if detail is None else {"url": url, "detail": detail}}
 
 
 def _file_of(media: Media, *, file_urls: bool) -> json.Object:
     if media.file_id:
-        if media.file_id.startswith(_FOREIGN_FILE):
+        if media.file_id.startswith(_FOREIGN_FILES):
             raise Untranslatable("a file that another provider keeps cannot be sent", param="messages.content")
         return {"file_id": media.file_id}
     name = media.name or "document.pdf"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from costspan.dialects.losses import AnswerLosses, name_of
 from costspan.dialects.openai_chat import reasoning, unread
-from costspan.dialects.openai_chat.media import read_media
+from costspan.dialects.openai_chat.media import read_picture, write_picture
 from costspan.dialects.openai_chat.usage import read_usage, write_usage
 from costspan.dialects.openai_chat.vocabulary import (
     ENCODED_FINISH,
@@ -17,7 +17,7 @@ from costspan.dialects.openai_chat.vocabulary import (
     finish_reason,
 )
 from costspan.dialects.types import PLAIN, Encoded, Summary
-from costspan.errors import ClientError, Malformed
+from costspan.errors import Malformed
 from costspan.ir.reply import Choice, FinishReason, Reply
 from costspan.ir.request import Media, Reasoning, Refusal, ServerTool, Text, ToolCall, ToolResult
 from costspan.wire import json
@@ -139,13 +139,9 @@ def _part(part: Any) -> Iterator[Block]:  # noqa: ANN401 - JSON
             yield Reasoning("".join(detail.text for detail in reasoning.thinking_part(part)))
         case {"type": "refusal", "refusal": str(refusal)}:
             yield Refusal(refusal)
-        case {"type": "image_url", "image_url": image}:
-            try:
-                yield read_media("image_url", image, "images")
-            except ClientError:  # an upstream's odd picture is no reason to lose its answer
-                return
         case _:
-            return
+            if picture := read_picture(part):
+                yield picture
 
 
 def _function(function: Any) -> tuple[str, str]:  # noqa: ANN401 - JSON
@@ -220,6 +216,8 @@ def _write_reasoning(blocks: Sequence[Block]) -> json.Object:
             details += reasoning.items(block, index)
         elif isinstance(block, ToolCall) and block.opaque is not None:
             details.append(reasoning.sealed_item(block.opaque, index, block.id))
+        elif isinstance(block, Text) and block.opaque is not None:
+            details.append(reasoning.sealed_item(block.opaque, index))
     text = "".join(texts)
     shown: json.Object = {"reasoning": text, "reasoning_content": text} if text else {}
     return shown | {"reasoning_details": details} if details else shown
@@ -240,16 +238,11 @@ def _annotations(texts: Sequence[Text], losses: AnswerLosses) -> Iterator[json.O
 def _images(blocks: Sequence[Block], losses: AnswerLosses) -> Iterator[json.Object]:
     """Pictures; what else is no text, reasoning or call has no place."""
     for block in blocks:
-        image = _image(block) if isinstance(block, Media) and block.kind == "image" else None
+        image = write_picture(block) if isinstance(block, Media) else None
         if image is not None:
             yield image
         elif isinstance(block, Media | ServerTool | ToolResult):
             losses.add(name_of(block))
-
-
-def _image(media: Media) -> json.Object | None:
-    url = media.url or (f"data:{media.mime or 'image/png'};base64,{media.data}" if media.data else None)
-    return None if url is None else {"type": "image_url", "image_url": {"url": url}}
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - JSON

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from costspan.dialects.losses import Unread
 from costspan.dialects.openai_chat import reasoning, unread
 from costspan.dialects.openai_chat.blocks import Blocks
+from costspan.dialects.openai_chat.media import read_picture
 from costspan.dialects.openai_chat.usage import read_usage
 from costspan.dialects.openai_chat.vocabulary import ANSWER_FIELDS, CHOICE_FIELDS, ENDS_WITHOUT_DONE, finish_reason
 from costspan.dialects.openai_errors import report
@@ -150,6 +151,8 @@ def _parts(blocks: Blocks, delta: json.Object, content: Any) -> Iterator[events.
         if detail.id not in blocks.calls and not _names_a_call(delta, detail.id):
             yield from blocks.reasoning(detail)
     yield from _content(blocks, content)
+    for part in _list(delta.get("images")):
+        yield from _picture(blocks, part)
     yield from _transcript(blocks, delta.get("audio"))
     yield from _refusal(blocks, delta.get("refusal"))
     for citation in reasoning.citations(delta.get("annotations")):
@@ -180,7 +183,18 @@ def _part(blocks: Blocks, part: Any) -> Iterator[events.Event]:  # noqa: ANN401 
         case {"type": "refusal", "refusal": refusal}:
             yield from _refusal(blocks, refusal)
         case _:
-            pass
+            yield from _picture(blocks, part)
+
+
+def _picture(blocks: Blocks, part: Any) -> Iterator[events.Event]:  # noqa: ANN401 - JSON
+    """OpenRouter's, of models that draw (openrouter.ai/docs, image-generation, read 2026-08-22)."""
+    picture = read_picture(part)
+    if picture is not None:
+        yield from blocks.picture(picture)
+
+
+def _list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    return value if isinstance(value, list) else []
 
 
 def _transcript(blocks: Blocks, audio: Any) -> Iterator[events.Event]:  # noqa: ANN401 - JSON

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from costspan.dialects.losses import AnswerLosses, name_of_kind
+from costspan.dialects.losses import AnswerLosses, name_of, name_of_kind
 from costspan.dialects.openai_chat import reasoning
+from costspan.dialects.openai_chat.media import write_picture
 from costspan.dialects.openai_chat.usage import write_usage
 from costspan.dialects.openai_chat.vocabulary import ENCODED_FINISH, FINISHES_WITHOUT_A_WORD, SERVICE_TIERS
 from costspan.ir import events
@@ -21,11 +22,13 @@ _DONE: Final = b"data: [DONE]\n\n"
 class _Choice:
     """What has to be remembered of one choice."""
 
-    __slots__ = ("annotations", "calling", "calls", "finished", "kinds", "lengths", "offset", "waiting")
+    __slots__ = ("annotations", "calling", "calls", "finished", "kinds", "lengths", "offset", "pictures", "waiting")
 
     def __init__(self) -> None:
         self.annotations = 0
         """How many were written."""
+        self.pictures = 0
+        """Likewise."""
         self.kinds: dict[int, events.BlockStarted] = {}
         self.calls: dict[int, int] = {}
         """Dense tool index by block index."""
@@ -139,16 +142,28 @@ class Encoder:
         choice = self._choice(event.choice)
         choice.kinds[event.index] = event
         if event.kind != "tool_call":
-            if event.kind == "server_tool":
-                self._losses.add(name_of_kind(event.name))
-            return b""
+            return self._other_block(event, choice)
         tool = choice.calls[event.index] = len(choice.calls)
         call = {"index": tool, "id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}
+        delta = {"tool_calls": [call]} | _sealed(event, event.id)
         if choice.calling is not None:
-            choice.waiting[event.index] = [{"tool_calls": [call]}]
+            choice.waiting[event.index] = [delta]
             return b""
         choice.calling = event.index
-        return self._delta(event.choice, {"tool_calls": [call]})
+        return self._delta(event.choice, delta)
+
+    def _other_block(self, event: events.BlockStarted, choice: _Choice) -> bytes:
+        """What there is to say when a block starts that is no call: a picture, which comes whole, or a seal."""
+        if event.kind == "server_tool":
+            self._losses.add(name_of_kind(event.name))
+        if event.media is not None:
+            picture = write_picture(event.media)
+            if picture is None:
+                self._losses.add(name_of(event.media))
+                return b""
+            choice.pictures += 1  # numbered, for the same reason as annotations
+            return self._delta(event.choice, {"images": [picture | {"index": choice.pictures - 1}]})
+        return self._delta(event.choice, _sealed(event)) if event.opaque is not None else b""
 
     def _called(self, event: events.ArgumentsDelta | events.OpaqueDelta, delta: json.Object) -> bytes:
         """Say more of a block, once the turn has come where it is a call."""
@@ -223,3 +238,10 @@ class Encoder:
             }
             self._head = json.dumps(head)[:-1] + b","
         return sse.write(self._head + json.dumps({"choices": choices} | more)[1:])
+
+
+def _sealed(event: events.BlockStarted, id_: str | None = None) -> json.Object:
+    """What a block is sealed with from its start, as the item to send back."""
+    if event.opaque is None:
+        return {}
+    return {"reasoning_details": [reasoning.sealed_item(event.opaque, event.index, id_)]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from costspan.dialects.losses import beyond
+from costspan.dialects.openai_chat.media import read_picture
 from costspan.dialects.openai_chat.vocabulary import ANSWER_FIELDS, CHOICE_FIELDS, DELTA_FIELDS, MESSAGE_FIELDS
 from costspan.ir.request import Media
 
@@ -32,11 +33,12 @@ def of_choice(choice: json.Object) -> Iterator[str]:
 
 
 def of_delta(delta: json.Object) -> Iterator[str]:
-    """Of a delta. Pictures and sound have no place in a stream of the canonical form."""
+    """Of a delta. Sound has no place in a stream of the canonical form."""
     if not DELTA_FIELDS.issuperset(delta):
         yield from beyond(delta, DELTA_FIELDS)
     yield from _inside(delta)
-    if any(_type(part) == _PICTURE for part in _list(delta.get("content"))):
+    pictures = [part for part in _list(delta.get("content")) if _type(part) == _PICTURE]
+    if any(read_picture(part) is None for part in (*pictures, *_list(delta.get("images")))):
         yield "images"
 
 

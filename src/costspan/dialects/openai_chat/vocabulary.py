@@ -98,6 +98,7 @@ DELTA_FIELDS: Final = frozenset(
         "content",
         "refusal",
         "annotations",
+        "images",
         "tool_calls",
         "function_call",
         "reasoning",
@@ -105,8 +106,8 @@ DELTA_FIELDS: Final = frozenset(
         "reasoning_details",
     }
 ) | frozenset({"token_id"})  # Together: the token's number
-MESSAGE_FIELDS: Final = DELTA_FIELDS | {"images", "audio"}
-"""Pictures and sound are read of whole answers only."""
+MESSAGE_FIELDS: Final = DELTA_FIELDS | {"audio"}
+"""Sound is read of whole answers only."""
 
 FINISHES_WITHOUT_A_WORD: Final = NO_WORD_ANYWHERE | {FinishReason.PAUSE}
 """Written as `stop`, which says less."""

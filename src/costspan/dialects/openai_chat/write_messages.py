@@ -127,6 +127,7 @@ class Writer:
         said = [block for block in blocks if isinstance(block, Text)]
         refusals = [block.text for block in blocks if isinstance(block, Refusal)]
         calls = [block for block in blocks if isinstance(block, ToolCall)]
+        sealed = [block for block in blocks if isinstance(block, Text | ToolCall) and block.opaque is not None]
         thoughts = [block for block in blocks if isinstance(block, Reasoning)]
         written: json.Object = {"content": self._said(said)} if said else {}
         for block in blocks:
@@ -136,7 +137,7 @@ class Writer:
         if calls:
             written["tool_calls"] = [self._call(call) for call in calls]
         if written:  # reasoning alone is no message
-            shown = {"role": "assistant", "content": None} | written | self._reasoning(thoughts, calls)
+            shown = {"role": "assistant", "content": None} | written | self._reasoning(thoughts, sealed)
             yield _named(shown, message.name)
 
     def _check_said(self, block: Block) -> None:
@@ -169,21 +170,22 @@ class Writer:
             "function": {"name": call.name, "arguments": call.arguments or "{}"},
         }
 
-    def _reasoning(self, thoughts: Sequence[Reasoning], calls: Sequence[ToolCall]) -> json.Object:
-        """Earlier thinking, where the host takes it back.
+    def _reasoning(self, thoughts: Sequence[Reasoning], sealed: Sequence[Text | ToolCall]) -> json.Object:
+        """Earlier thinking, and what seals a text or a call, where the host takes it back.
 
         Others answer 400 to it, Groq for one: github.com/janhq/jan/issues/8136, read 2026-11-23.
         """
-        sealed = [call for call in calls if call.opaque is not None]
         if not thoughts and not sealed:
             return {}
         text = "".join(thought.text for thought in thoughts)
         if ACCEPTS_REASONING in self._quirks:
             details = [item for number, thought in enumerate(thoughts) for item in self._items(thought, number)]
             details += [
-                reasoning.sealed_item(call.opaque, len(details) + number, call.id)
-                for number, call in enumerate(sealed)
-                if call.opaque is not None and self._is_native(call.opaque)
+                reasoning.sealed_item(
+                    block.opaque, len(details) + number, block.id if isinstance(block, ToolCall) else None
+                )
+                for number, block in enumerate(sealed)
+                if block.opaque is not None and self._is_native(block.opaque)
             ]
             shown: json.Object = {"reasoning": text} if text else {}
             return shown | {"reasoning_details": details} if details else shown
