@@ -61,6 +61,8 @@ class Form:
         self._buffer = b"\r\n"  # so that the first boundary is found as the others are
         self._added = 2
         self._part: _Text | None = None
+        self._searched = 0
+        """Bytes of a text field that hold no boundary."""
         self._step = self._preamble
         self._parts = 0
         self._out: list[bytes | _Text] = []
@@ -169,10 +171,11 @@ class Form:
 
     def _text(self) -> bool:
         """A text field: held until it is whole. What stands in the buffer begins with the empty line of its head."""
-        end = self._buffer.find(self._delimiter)
+        end = self._buffer.find(self._delimiter, self._searched)
         if end < 0:
             if len(self._buffer) > MAX_FIELD_BYTES + len(self._delimiter):
                 raise Malformed(f"a field is larger than {MAX_FIELD_BYTES} bytes")
+            self._searched = max(len(self._buffer) - len(self._delimiter) + 1, 0)
             return False
         part = self._part
         assert part is not None  # noqa: S101 - the step before made it
@@ -180,7 +183,7 @@ class Form:
             raise Malformed("a field has no empty line after its headers")
         part.complete(self._buffer[:end])
         self._out.append(part)
-        self._buffer, self._part = self._buffer[end:], None
+        self._buffer, self._part, self._searched = self._buffer[end:], None, 0
         self._learn(part)
         self._step = self._boundary_line
         return True
