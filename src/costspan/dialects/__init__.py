@@ -17,7 +17,7 @@ from costspan.dialects import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from costspan.dialects.types import (
         Dialect,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Streaming,
         UpstreamDialect,
     )
+    from costspan.wire import json
 
 _CLIENTS: tuple[Dialect, ...] = (
     anthropic_messages,
@@ -68,6 +69,11 @@ EMBEDDINGS: Mapping[str, EmbeddingUpstream] = MappingProxyType(
 )
 PASSED: Mapping[str, PassedDialect] = MappingProxyType({dialect.NAME: dialect for dialect in _PASSED})
 """Formats that are passed and metered, never translated."""
+
+RENAMES: Mapping[str, Callable[[json.Object, str], json.Object]] = MappingProxyType(
+    {dialect.NAME: dialect.renamed for dialect in (embeddings.gemini, embeddings.gemini_batch)}
+)
+"""Formats whose body names the model although the path does: the fields to change where it passes to another model."""
 
 STREAMING: Mapping[str, Streaming] = MappingProxyType({**DIALECTS, **PASSED})
 """All that stream."""
