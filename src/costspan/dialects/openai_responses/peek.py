@@ -7,7 +7,7 @@ from typing import Any, Final
 from costspan.dialects import checks
 from costspan.dialects.openai_responses import fields
 from costspan.dialects.openai_responses.fields import bad_input
-from costspan.dialects.openai_responses.vocabulary import ROLES
+from costspan.dialects.openai_responses.vocabulary import ROLES, type_of
 from costspan.dialects.types import Peek
 from costspan.wire import json
 
@@ -91,6 +91,8 @@ def _input(value: Any, *, required: bool) -> tuple[int, int, str | None]:  # noq
 
 def _item(item: json.Object, position: int) -> tuple[int, int]:
     kind = item.get("type")
+    if kind is not None and type(kind) is not str:
+        raise bad_input("an item's type must be a string", f"input[{position}].type")
     if kind is None and "role" not in item and not is_reference(item):
         raise bad_input("each item must have a type or a role", f"input[{position}].type")
     if kind in {None, "message"} and "role" in item and not (type(item["role"]) is str and item["role"] in ROLES):
@@ -114,7 +116,7 @@ def _parts(parts: list[Any]) -> tuple[int, int]:
             text = part.get("text")
             if type(text) is str:
                 chars += len(text)
-            elif part.get("type") in _MEDIA_PARTS:
+            elif type_of(part) in _MEDIA_PARTS:
                 media += 1
     return chars, media
 

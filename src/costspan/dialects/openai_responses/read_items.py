@@ -14,7 +14,7 @@ from costspan.dialects.openai_responses.annotations import citations
 from costspan.dialects.openai_responses.fields import bad_input
 from costspan.dialects.openai_responses.media import read_media
 from costspan.dialects.openai_responses.peek import is_reference
-from costspan.dialects.openai_responses.vocabulary import INSTRUCTION_ROLES, NAME, ROLES
+from costspan.dialects.openai_responses.vocabulary import INSTRUCTION_ROLES, NAME, ROLES, type_of
 from costspan.errors import Untranslatable
 from costspan.ir.request import Cache, Media, Message, Opaque, Refusal, ServerTool, Text, ToolCall, ToolResult
 from costspan.wire import json
@@ -144,7 +144,7 @@ def _parts(parts: Any, where: str) -> Iterator[Text | Media]:  # noqa: ANN401 - 
         at = f"{where}[{number}]"
         if not isinstance(part, dict):
             raise bad_input("each part must be an object", at)
-        if part.get("type") not in _TEXT_PARTS:
+        if type_of(part) not in _TEXT_PARTS:
             yield replace(read_media(part, at), cache=_cache(part))
         elif text := _text(part, at):
             yield Text(text, cache=_cache(part))

@@ -95,12 +95,12 @@ def _choice(choice: Any, own: dict[str, Any]) -> ToolChoice | None:  # noqa: ANN
 def _allowed(choice: json.Object, functions: list[Tool], others: list[json.Object], own: dict[str, Any]) -> Tools:
     """No other dialect can hide tools: so only those that may be called are sent."""
     allowed, mode = choice.get("tools"), choice.get("mode", "auto")
-    if not isinstance(allowed, list) or mode not in {"auto", "required"}:
+    if not isinstance(allowed, list) or mode not in ("auto", "required"):
         raise checks.invalid("allowed tools must be a list, in mode auto or required", "tool_choice")
     wanted = [tool for tool in allowed if isinstance(tool, dict)]
     if kept := list(_matching(others, wanted)):
         own["tools"] = kept
-    names = {tool.get("name") for tool in wanted if tool.get("type") == "function"}
+    names = [tool.get("name") for tool in wanted if tool.get("type") == "function"]
     return Tools(tuple(tool for tool in functions if tool.name in names), ToolChoice(mode))
 
 

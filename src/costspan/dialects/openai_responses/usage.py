@@ -85,7 +85,7 @@ def _units(body: json.Object, counts: Counts) -> dict[str, int]:
 def _searches(item: json.Object) -> bool:
     """Whether a web search call is a search; opening a page or looking through one is not."""
     action = item.get("action")
-    return not isinstance(action, dict) or action.get("type") in {None, "search"}
+    return not isinstance(action, dict) or action.get("type") in (None, "search")
 
 
 def _cost(report: Mapping[str, Any]) -> Decimal | None:

@@ -16,7 +16,7 @@ from costspan.wire import json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from costspan.ir.request import Block, Cache, Message, Opaque
+    from costspan.ir.request import Block, Cache, Message
 
 TTLS_OUT: Final[Mapping[str, str]] = MappingProxyType({"1h": "12h"})
 """OpenAI keeps for half an hour or for twelve; each promises at least what was asked for."""
@@ -118,7 +118,7 @@ class Writer:
     def _assistant(self, blocks: Sequence[Block]) -> Iterator[json.Object]:
         said: list[Text | Refusal] = []
         for before, block, after in zip((None, *blocks), blocks, (*blocks[1:], None), strict=False):
-            if said and not (isinstance(block, Text | Refusal) and _phase(said[-1]) == _phase(block)):
+            if said and not _goes_with(said, block):
                 yield self._message(said)
                 said = []
             if isinstance(block, Text | Refusal):
@@ -148,7 +148,7 @@ class Writer:
         content: str | list[json.Object] = parts
         if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
             content = parts[0]["text"]
-        phase = _phase(said[0])
+        phase = next((_phase(block) for block in said if isinstance(block, Text)), None)
         return {"role": "assistant", "content": content} | ({"phase": phase} if phase else {})
 
     def _said(self, block: Text | Refusal) -> json.Object:
@@ -206,9 +206,16 @@ def _is_summary_of(summary: Block | None, block: Block | None) -> bool:
     return summary.opaque is None and kept is not None and kept.in_full
 
 
-def _phase(block: Text | Refusal) -> str | None:
+def _goes_with(said: Sequence[Text | Refusal], block: Block) -> bool:
+    """Whether `block` is of the same message."""
+    if not isinstance(block, Text):
+        return isinstance(block, Refusal)
+    return all(_phase(before) == _phase(block) for before in said if isinstance(before, Text))
+
+
+def _phase(block: Text) -> str | None:
     """The label under which its model said a text."""
-    kept: Opaque | None = block.opaque if isinstance(block, Text) else None
+    kept = block.opaque
     if kept is None or kept.origin != NAME:
         return None
     try:

@@ -145,7 +145,7 @@ def _tool(tool: Tool, writer: Writer) -> json.Object:
     if tool.cache is not None:
         writer.lose("cache_control")
     described: json.Object = {} if tool.description is None else {"description": tool.description}
-    parameters = tool.parameters or {"type": "object", "properties": {}}
+    parameters = tool.parameters or {"type": "object", "properties": {}, "additionalProperties": False}
     strict = tool.strict or False
     return {"type": "function", "name": tool.name, **described, "parameters": parameters, "strict": strict}
 
