@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from google import genai
 
 from fakes.gateway import running
 
@@ -67,3 +69,16 @@ async def test_a_key_sees_what_it_may_use(tmp_path: Path, routes: str, expected:
         listed = await get(f"{gateway.url}/v1/models", Authorization="Bearer client-key")
 
     assert [model["id"] for model in listed["data"]] == expected
+
+
+async def test_google_s_client_lists_them_in_its_own_shape(tmp_path: Path) -> None:
+    async with running(tmp_path, CONFIG, prices="prices: {catalog: none}") as gateway:
+        listed = await get(f"{gateway.url}/v1beta/models")
+        one = await get(f"{gateway.url}/v1beta/models/local/llama")
+        client = genai.Client(api_key="any", http_options={"base_url": gateway.url})
+        names = await asyncio.to_thread(lambda: [model.name for model in client.models.list()])
+        client.close()
+
+    assert [model["name"] for model in listed["models"]] == names
+    assert {"models/smart", "models/local/llama"} <= set(names)
+    assert one["name"] == "models/local/llama"

@@ -1,8 +1,9 @@
-"""`GET /v1/models`: the routes and direct targets that a key may use."""
+"""`GET /v1/models` and `/v1beta/models`: the routes and direct targets that a key may use."""
 
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from costspan.routing.plan import Leaf
 from costspan.wire.headers import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from costspan.routing.plan import Route
     from costspan.snapshot import ClientKey, Snapshot
@@ -59,11 +60,6 @@ def suggest(asked: str, snapshot: Snapshot, key: ClientKey | None) -> str:
     return f" ({shown!r}); nearest: {', '.join(near)}" if near else f" ({shown!r})"
 
 
-def openai_list(snapshot: Snapshot, key: ClientKey | None) -> json.Object:
-    """In OpenAI's list shape."""
-    return {"object": "list", "data": [openai_model(name, snapshot) for name in names(snapshot, key)]}
-
-
 def openai_model(name: str, snapshot: Snapshot) -> json.Object:
     """One model in OpenAI's shape."""
     return {"id": name, "object": "model", "created": 0, "owned_by": _owner(name, snapshot)}
@@ -78,17 +74,55 @@ def _owner(name: str, snapshot: Snapshot) -> str:
     return providers.pop() if len(providers) == 1 else "costspan"
 
 
-def anthropic_list(snapshot: Snapshot, key: ClientKey | None) -> json.Object:
+def openai_list(found: list[json.Object]) -> json.Object:
+    """In OpenAI's list shape."""
+    return {"object": "list", "data": found}
+
+
+def anthropic_list(found: list[json.Object]) -> json.Object:
     """In Anthropic's list shape."""
-    data = [anthropic_model(name) for name in names(snapshot, key)]
     return {
-        "data": data,
+        "data": found,
         "has_more": False,
-        "first_id": data[0]["id"] if data else None,
-        "last_id": data[-1]["id"] if data else None,
+        "first_id": found[0]["id"] if found else None,
+        "last_id": found[-1]["id"] if found else None,
     }
 
 
-def anthropic_model(name: str) -> json.Object:
+def anthropic_model(name: str, snapshot: Snapshot) -> json.Object:  # noqa: ARG001 - as the other shapes
     """One model in Anthropic's shape."""
     return {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"}
+
+
+def google_list(found: list[json.Object]) -> json.Object:
+    """In Google's list shape."""
+    return {"models": found}
+
+
+def google_model(name: str, snapshot: Snapshot) -> json.Object:  # noqa: ARG001 - as the other shapes
+    """One model in Google's shape. What it can do depends on the target; these paths exist for all."""
+    return {
+        "name": f"models/{name}",
+        "displayName": name,
+        "supportedGenerationMethods": ["generateContent", "countTokens", "embedContent"],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a vendor's clients want to see models."""
+
+    one: Callable[[str, Snapshot], json.Object]
+    many: Callable[[list[json.Object]], json.Object]
+
+
+def shape_of(headers: Mapping[str, str], *, google: bool) -> Shape:
+    """Google's on Google's path or with its headers, Anthropic's for whoever says its version, else OpenAI's.
+
+    Google's newer client asks `/v1/models`, where OpenAI's are (google-genai 3.4.0).
+    """
+    if google or "x-goog-api-key" in headers or "x-goog-api-client" in headers:
+        return Shape(google_model, google_list)
+    if "anthropic-version" in headers:
+        return Shape(anthropic_model, anthropic_list)
+    return Shape(openai_model, openai_list)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from costspan.engine.translate import Client
 
 MODELS: Final = "/v1/models"
+GOOGLE_MODELS: Final = "/v1beta/models"
 PROVIDERS: Final = "/providers/"
 HEALTH: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -57,11 +58,11 @@ def template(path: str) -> str:
     found = operation(path)
     if found is not None:
         return found.template
-    if path == MODELS or path in HEALTH:
+    if path in {MODELS, GOOGLE_MODELS} or path in HEALTH:
         return path
     if path.startswith(PROVIDERS):
         return "/providers/{provider}"
-    return f"{MODELS}/{{model}}" if path.startswith(f"{MODELS}/") else OTHER
+    return next((f"{root}/{{model}}" for root in (MODELS, GOOGLE_MODELS) if path.startswith(f"{root}/")), OTHER)
 
 
 def client_of(path: str) -> Client:

@@ -88,10 +88,13 @@ class Surface:
         if path.startswith(paths.PROVIDERS):
             with self._state.counted():
                 return await self._raw.handle(request, path)
-        models_path = paths.MODELS
-        if path == models_path or (path.startswith(models_path + "/") and path != models_path + "/"):
-            _only(request, "GET")
-            return self._models(request, unquote(path.removeprefix(models_path).removeprefix("/")))
+        for root in (paths.MODELS, paths.GOOGLE_MODELS):
+            if path == root or (path.startswith(root + "/") and path != root + "/"):
+                if request.method == "POST" and root == paths.GOOGLE_MODELS:
+                    break  # a method of a model that is not served here
+                _only(request, "GET")
+                shape = models.shape_of(request.headers, google=root == paths.GOOGLE_MODELS)
+                return self._models(request, unquote(path.removeprefix(root).removeprefix("/")), shape)
         raise ClientError("there is nothing at this path", status=404, code="not_found")
 
     def _preflight(self, request: web.BaseRequest) -> web.Response:
@@ -104,17 +107,16 @@ class Surface:
             headers["access-control-allow-headers"] = ", ".join(names)
         return web.Response(status=204, headers=headers)
 
-    def _models(self, request: web.BaseRequest, name: str) -> web.Response:
+    def _models(self, request: web.BaseRequest, name: str, shape: models.Shape) -> web.Response:
         snapshot = self._state.live.current
         key = self._state.authenticate(request, snapshot)
-        anthropic = "anthropic-version" in request.headers
         if not name:
-            body = models.anthropic_list(snapshot, key) if anthropic else models.openai_list(snapshot, key)
+            body = shape.many([shape.one(known, snapshot) for known in models.names(snapshot, key)])
         else:
             matched = snapshot.table.match(name, self._state.pick)
             if matched is None or (key is not None and not may_use(key, name)):
                 raise ClientError("no route or target has this model name", status=404, code="model_not_found")
-            body = models.anthropic_model(name) if anthropic else models.openai_model(name, snapshot)
+            body = shape.one(name, snapshot)
         return web.Response(body=json.dumps(body), headers=_JSON)
 
 
