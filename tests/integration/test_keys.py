@@ -113,3 +113,15 @@ async def test_a_whole_answer_that_never_comes_leaves_time_for_the_next_target(t
     assert (status, headers["x-costspan-target"]) == (200, "q/m")
     assert failed["error_type"] == "headers_timeout"
     assert 400 < failed["duration_ms"] < 900  # half of the second that both have
+
+
+async def test_a_provider_without_a_key_that_wants_one_is_asked_once(tmp_path: Path) -> None:
+    config = 'providers: {{p: {{kind: openai-compatible, base_url: "{url}/v1"}}}}\nroutes: {{chat: p/m}}\n'
+    async with (
+        FakeUpstream(lambda _: Answer(status=401, body=b"{}")) as up,
+        running(tmp_path, config.format(url=up.url)) as gateway,
+    ):
+        status, headers = await ask(gateway.url)
+        asked = len(up.requests)
+
+    assert (status, headers["x-costspan-attempts"], asked) == (502, "1", 1)

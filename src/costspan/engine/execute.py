@@ -116,7 +116,7 @@ class Executor:
         policy = candidate.step.policy
         tries = 0
         stale = 0
-        keys_left = len(candidate.account.keys) - 1
+        keys_left = max(len(candidate.account.keys) - 1, 0)
         while True:
             if call.deadline - self._attempts.now() < MIN_ATTEMPT_SECONDS:
                 self._expire(call)
