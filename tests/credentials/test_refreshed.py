@@ -237,7 +237,7 @@ async def test_a_librarys_words_are_for_the_log_and_not_for_clients(caplog: pyte
 async def test_a_token_that_is_over_when_it_comes_is_a_failure() -> None:
     _, source, _ = chain(-1.0)
 
-    assert (await failure(source)).message == "no Test credentials: it had expired when it came"
+    assert (await failure(source)).message == "no Test credentials: they had expired when they came"
 
 
 async def test_requests_do_not_besiege_a_server_that_is_down() -> None:

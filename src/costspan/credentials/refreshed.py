@@ -43,7 +43,7 @@ class Refreshed:
         self._fetch = fetch
         self._wall = wall
         self._held: Held | None = None
-        self._failure: UpstreamError | None = None
+        self._failure: str | None = None
         self._since = float("-inf")
         self._running: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -61,7 +61,12 @@ class Refreshed:
             await asyncio.shield(self.begin())
         if (held := self._valid()) is not None:
             return held
-        raise self._failure or _failed(self._name, "it had expired when it came")
+        raise UpstreamError(
+            f"no {self._name} credentials: {self._failure or 'they had expired when they came'}",
+            kind="credentials_error",
+            category=Category.AUTH,
+            reached=False,
+        )
 
     def begin(self) -> asyncio.Task[None]:
         """Fetch anew unless that is under way. The task does not fail: what went wrong is told to who asks."""
@@ -93,7 +98,7 @@ class Refreshed:
             self._held = await _in_thread(self._fetch, self._name)
             self._failure = None
         except Exception as error:  # noqa: BLE001 - libraries of three clouds, and the plugins of each
-            self._failure = _failed(self._name, _reason(error))
+            self._failure = _reason(error)
             detail = _LONG.sub("***", "".join(c if c.isprintable() else " " for c in str(error)))[:500]
             _log.warning("%s credentials: %s: %s", self._name, type(error).__name__, detail)
         self._since = self._wall()
@@ -106,12 +111,6 @@ class Refreshed:
             return
         wait = max(held.expires - LEAD - self._wall(), SHORTEST)
         self._timer = asyncio.get_running_loop().call_later(wait, self.begin)
-
-
-def _failed(name: str, reason: str) -> UpstreamError:
-    return UpstreamError(
-        f"no {name} credentials: {reason}", kind="credentials_error", category=Category.AUTH, reached=False
-    )
 
 
 def _reason(error: Exception) -> str:

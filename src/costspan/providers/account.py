@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, overload
+from typing import TYPE_CHECKING, Protocol
 
 from costspan.providers.kind import spoken
 
@@ -72,13 +72,7 @@ class Account:
         """What `model` speaks here, of all operations, in order of preference."""
         return spoken(self.rules, self.dialects, model)
 
-    @overload
-    def dialect_for(self, client: str) -> str: ...
-
-    @overload
-    def dialect_for(self, client: str, model: str, among: Collection[str]) -> str | None: ...
-
-    def dialect_for(self, client: str, model: str = "", among: Collection[str] | None = None) -> str | None:
+    def dialect_for(self, client: str, model: str, among: Collection[str]) -> str | None:
         """The dialect to use towards `model`: the client's own where that is spoken, else the preferred one.
 
         `among` are the dialects of the client's operation; None where the model speaks none of them.
@@ -86,7 +80,7 @@ class Account:
         names = self.dialects_for(model)
         if client in names:
             return client
-        return next((name for name in names if among is None or name in among), None)
+        return next((name for name in names if name in among), None)
 
 
 def request_headers(

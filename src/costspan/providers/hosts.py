@@ -160,6 +160,3 @@ _MAKERS = (
 )
 
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (*_MAKERS, *COMPATIBLE)})
-
-PATHS: Mapping[str, str] = MappingProxyType({CHAT: "/chat/completions", MESSAGES: "/messages"})
-"""To be deleted once the engine asks the dialects."""
