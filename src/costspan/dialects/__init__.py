@@ -11,6 +11,7 @@ from costspan.dialects import (
     cohere_chat,
     embeddings,
     gemini_generate,
+    mistral_chat,
     openai_chat,
     openai_responses,
     passed,
@@ -39,6 +40,7 @@ _CLIENTS: tuple[Dialect, ...] = (
 _UPSTREAM_ONLY: tuple[UpstreamDialect, ...] = (
     bedrock_converse,
     cohere_chat,
+    mistral_chat,
 )
 _EMBEDDING_CLIENTS: tuple[EmbeddingDialect, ...] = (
     embeddings.openai,
