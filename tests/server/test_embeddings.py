@@ -112,3 +112,36 @@ async def test_no_dimensions_where_the_target_has_none_is_refused_by_name(tmp_pa
 
         assert (refused.code, refused.param) == ("unsupported_parameter", "input")
         assert upstream.requests == []
+
+
+async def test_google_s_batch_names_the_target_s_model_in_each_of_its_requests(tmp_path: Path) -> None:
+    async with serving(tmp_path, GEMINI) as (gateway, upstream):
+        client = genai.Client(api_key="any", http_options={"base_url": gateway.url})
+        found = await asyncio.to_thread(client.models.embed_content, model="b", contents=["x", "y"])
+        client.close()
+
+        assert [one.values for one in found.embeddings or ()] == [[0.5, -0.25], [1.0, 2.0]]
+        assert upstream.requests[0].path == "/v1beta/models/gemini-embedding-001:batchEmbedContents"
+        asked = json.loads_object(upstream.requests[0].body)["requests"]
+        assert [one["model"] for one in asked] == ["models/gemini-embedding-001"] * 2
+
+
+async def test_bedrock_s_count_in_the_headers_is_priced(tmp_path: Path) -> None:
+    headers = [("content-type", "application/json"), ("x-amzn-bedrock-input-token-count", "7")]
+    answer = Answer(headers=headers, body=b'{"embeddings":[[0.5,-0.25]],"id":"e","response_type":"embeddings_floats"}')
+    config = """
+providers: {{four: {{kind: bedrock, region: us-east-1, base_url: "{url}", api_key: test-key-four}}}}
+routes: {{d: four/cohere.embed-english-v3}}
+"""
+    prices = 'prices: {catalog: none, table: [{provider: bedrock, model: "*", input: 0.1, output: 0}]}'
+    async with (
+        FakeUpstream(answer) as upstream,
+        running(tmp_path, config.format(url=upstream.url), prices=prices) as gateway,
+    ):
+        async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="any", max_retries=0) as client:
+            found = await client.embeddings.create(model="d", input="x")
+
+        assert found.data[0].embedding == [0.5, -0.25]
+        assert upstream.requests[0].path == "/model/cohere.embed-english-v3/invoke"
+        [attempt] = gateway.records("attempt")
+        assert (attempt["usage"], attempt["cost_usd"]) == ({"input": 7}, "0.0000007")  # 7 x 0.1 USD per million

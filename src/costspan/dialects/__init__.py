@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Streaming,
         UpstreamDialect,
     )
+    from costspan.ir.usage import Usage
     from costspan.wire import json
 
 _CLIENTS: tuple[Dialect, ...] = (
@@ -76,6 +77,11 @@ RENAMES: Mapping[str, Callable[[json.Object, str], json.Object]] = MappingProxyT
     {dialect.NAME: dialect.renamed for dialect in (embeddings.gemini, embeddings.gemini_batch)}
 )
 """Formats whose body names the model although the path does: the fields to change where it passes to another model."""
+
+HEADER_USAGE: Mapping[str, Callable[[Mapping[str, str]], Usage | None]] = MappingProxyType(
+    {embeddings.bedrock_cohere.NAME: embeddings.bedrock_cohere.usage_of_headers}
+)
+"""Formats whose usage stands in the answer's headers."""
 
 STREAMING: Mapping[str, Streaming] = MappingProxyType({**DIALECTS, **PASSED})
 """All that stream."""

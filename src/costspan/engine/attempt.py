@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from costspan.dialects import CONTINUED, PASSED, STREAMING
+from costspan.dialects import CONTINUED, HEADER_USAGE, PASSED, STREAMING
 from costspan.dialects.types import StreamOptions
 from costspan.engine import costing
 from costspan.engine.answer import Streamed, Whole, chunk_within
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from costspan.engine.ports import Authorities, Connectors
     from costspan.engine.prepare import Prepared
     from costspan.engine.stored import StoredBy
+    from costspan.ir.usage import Usage
     from costspan.providers.account import Account, Revealable
     from costspan.routing.plan import Step
     from costspan.wire.http import Response
@@ -256,7 +257,7 @@ class Attempts:
                 category=Category.SERVER_ERROR,
                 status=response.status,
             ) from error
-        run.usage = found.usage or run.usage_asked
+        run.usage = found.usage or run.usage_asked or _told_by_headers(dialect, response)
         run.model_served = found.model or None
         run.upstream_id = run.upstream_id or found.id or None
         run.finish_reasons = found.finish_reasons
@@ -369,6 +370,11 @@ class Attempts:
                 error.kind = "first_token_timeout"
             raise
         return held
+
+
+def _told_by_headers(dialect: Metered, response: Response) -> Usage | None:
+    reader = HEADER_USAGE.get(dialect.NAME)
+    return None if reader is None else reader(response.headers)
 
 
 def _passes_refusal(run: Run, response: Response) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from costspan.dialects import RENAMES
 from costspan.engine import raw, translate
 from costspan.errors import ClientError, Malformed, Untranslatable
 from costspan.ir.profile import TAKES_REASONING_EFFORT
@@ -76,6 +77,8 @@ def _patched(call: Call, step: Step, dialect: Metered) -> Prepared:
         if dialect.MODEL_IN_BODY:
             body = replace_string(body, "model", asked, step.model)
         changes: dict[str, object] = dict(call.dialect.defaults(call.fields, step.params)) if step.params else {}
+        if (renamed := RENAMES.get(dialect.NAME)) is not None:
+            changes |= renamed({**call.fields, **changes}, step.model)
         added = call.peek.stream and not call.peek.wants_usage
         if added:
             options = call.fields.get("stream_options")
