@@ -185,8 +185,8 @@ def test_each_promise_is_proven_or_called_partial() -> None:
 
 
 def test_the_commands_that_are_named_in_the_changelog_are_all_there_are() -> None:
-    added = (ROOT / "CHANGELOG.md").read_text().partition("### Added")[2].partition("\n- `POST")[0]
-    named = [word.removeprefix("costspan ") for word in codes(added.partition(". ")[0])]
+    added = (ROOT / "CHANGELOG.md").read_text().partition("## [0.1.0]")[2].partition("\n- `POST")[0]
+    named = [word.removeprefix("costspan ") for word in codes(added.partition("### Added")[2].partition(". ")[0])]
     real = [*(command.callback.__name__ for command in app.registered_commands if command.callback), "key new"]
 
     assert sorted(named) == sorted(real)
