@@ -12,7 +12,7 @@ from costspan.dialects import gemini_generate
 from costspan.dialects.types import StreamOptions
 from costspan.ir import events
 from costspan.ir.reply import FinishReason
-from costspan.ir.request import Media
+from costspan.ir.request import Media, Opaque, Reasoning, Text, ToolCall
 from costspan.wire import json, sse
 
 ANSWERS: dict[str, list[events.Event]] = {
@@ -46,3 +46,38 @@ def test_base64_of_the_sdk_s_alphabet_goes_on_in_the_one_that_all_providers_read
 
     assert request.messages[0].blocks == (Media("image", "image/png", data="++//"),)
     assert base64.b64decode("++//") == b"\xfb\xef\xff"
+
+
+def test_what_a_chat_keeps_in_pieces_is_one_thought_and_one_text_again() -> None:
+    sealed = Opaque("anthropic-messages", "signature", "c2Vh+bA/")
+    made: list[events.Event] = [
+        events.Started("cs_1", "m", 7),
+        events.BlockStarted(0, "reasoning"),
+        *(events.ReasoningDelta(0, piece) for piece in ("Oslo ", "is in ", "Norway.")),
+        events.OpaqueDelta(0, sealed),
+        events.BlockFinished(0),
+        events.BlockStarted(1, "text"),
+        *(events.TextDelta(1, piece) for piece in ("Let ", "me ", "see.")),
+        events.BlockFinished(1),
+        events.BlockStarted(2, "tool_call", "c1", "weather"),
+        events.ArgumentsDelta(2, '{"city":"Oslo"}'),
+        events.BlockFinished(2),
+        events.Finished(FinishReason.TOOL_CALLS, "tool_use"),
+        events.Ended(),
+    ]
+    encoder = gemini_generate.new_encoder(StreamOptions("cs_1", "m", 7))
+    raw = b"".join(map(encoder.feed, made)) + encoder.close()
+    kept = [json.loads_object(event.data)["candidates"][0]["content"] for event in sse.Parser().feed(raw)]
+    asked = {"role": "user", "parts": [{"text": "Is it cold?"}]}
+    result = {"functionResponse": {"id": "c1", "name": "weather", "response": {"output": "snow"}}}
+    contents = [asked, *kept, {"role": "user", "parts": [result]}]
+
+    request = gemini_generate.decode_request({"model": "m", "contents": contents})
+
+    assert len(kept) > 5
+    assert [message.role for message in request.messages] == ["user", "assistant", "user"]
+    assert request.messages[1].blocks == (
+        Reasoning("Oslo is in Norway.", summary=True, opaque=sealed),
+        Text("Let me see."),
+        ToolCall("c1", "weather", '{"city":"Oslo"}'),
+    )
