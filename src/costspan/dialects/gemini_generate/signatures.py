@@ -18,6 +18,17 @@ from costspan.ir.request import Opaque
 if TYPE_CHECKING:
     from costspan.wire import json
 
+_UNSIGNED: Final = frozenset(
+    {
+        "skip_thought_signature_validator",
+        "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=",
+        "context_engineering_is_the_way_to_go",
+        "Y29udGV4dF9lbmdpbmVlcmluZ19pc190aGVfd2F5X3RvX2dv",
+    }
+)
+"""What clients write where they have no signature, as it stands and in base64: pydantic-ai, LangChain, the AI SDK
+(ai.google.dev/gemini-api/docs/thought-signatures, FAQ, read 2026-11-25). It seals nothing, so nothing is lost."""
+
 _WRAPPED: Final = "Y3MxL"
 """How base64 of `cs1.` begins."""
 
@@ -25,7 +36,7 @@ _WRAPPED: Final = "Y3MxL"
 def signature_of(part: json.Object) -> Opaque | None:
     """What signs a part: ours to unwrap, or Gemini's own; None where nothing does."""
     value = part.get("thoughtSignature")
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or value in _UNSIGNED:
         return None
     return _carried(value) or Opaque(NAME, "signature", value)
 
