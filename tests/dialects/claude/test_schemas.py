@@ -55,6 +55,7 @@ LOOSENED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"type": "string", "description": "Age.", "maxLength": 3, "format": "odd"},
         {"type": "string", "description": 'Age.\n\n{"maxLength":3,"format":"odd"}'},
     ),
+    "a format that is none": ({"type": "string", "format": {}}, {"type": "string", "description": '{"format":{}}'}),
     "a length": ({"type": "array", "minItems": 3}, {"type": "array", "description": '{"minItems":3}'}),
     "exactly one": ({"oneOf": [OPEN]}, {"anyOf": [CLOSED]}),
     "names to be found": (

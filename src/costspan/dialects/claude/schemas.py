@@ -83,4 +83,4 @@ def _chooses_names(schema: json.Object) -> bool:
 def _is_refused(name: str, value: object) -> bool:
     if name == "minItems":
         return value not in (0, 1)
-    return name in _BOUNDS or (name == "format" and value not in _FORMATS)
+    return name in _BOUNDS or (name == "format" and not (isinstance(value, str) and value in _FORMATS))
