@@ -56,10 +56,15 @@ async def test_the_thinking_goes_back_to_whoever_signed_it(tmp_path: Path, *, st
                 first = await events.get_final_completion()
         else:
             first = await client.chat.completions.create(messages=asked, **params)
-        [call] = first.choices[0].message.tool_calls or ()
-        bare = {"role": "assistant", "tool_calls": [call.model_dump(include={"id", "type", "function"})]}
-        bare["tool_calls"][0]["function"].pop("parsed_arguments", None)
-        result = {"role": "tool", "tool_call_id": call.id, "content": "12:00"}
+        calls = first.choices[0].message.tool_calls
+        assert calls is not None
+        assert calls[0].type == "function"
+        function = {"name": calls[0].function.name, "arguments": calls[0].function.arguments}
+        bare: Any = {
+            "role": "assistant",
+            "tool_calls": [{"id": calls[0].id, "type": "function", "function": function}],
+        }
+        result: Any = {"role": "tool", "tool_call_id": calls[0].id, "content": "12:00"}
         raw = await client.chat.completions.with_raw_response.create(messages=[*asked, bare, result], **params)
 
     assert raw.parse().choices[0].message.content == "It is noon."
