@@ -187,6 +187,14 @@ async def test_what_may_not_be_dropped_is_refused(site: Site) -> None:
     assert site.anthropic.connections == 0
 
 
+async def test_the_wish_to_lose_nothing_is_itself_nothing_to_lose(site: Site) -> None:
+    reply = await send(site.url, post(asked({"model": "claude", "provider": {"require_parameters": True}})))
+
+    assert reply.status == 200
+    assert "x-costspan-dropped" not in reply.headers
+    assert b"provider" not in site.anthropic.requests[0].body
+
+
 URLS = [
     "http://127.0.0.1:{port}/a.png",
     "http://localhost:{port}/",

@@ -119,8 +119,15 @@ class Call:
     def canonical(self) -> Canonical:
         """The request in the canonical form, decoded once. Raises `ClientError`."""
         if self.request is None:
-            self.request = translate.decode(self.dialect, self.fields)
+            self.request = translate.decode(self.dialect, self.told)
         return self.request
+
+    @property
+    def told(self) -> json.Object:
+        """The fields that are meant for the target: not the wish to lose none of them, which is meant for us."""
+        if self.require_parameters and self.fields.get("provider") == {"require_parameters": True}:
+            return {name: value for name, value in self.fields.items() if name != "provider"}
+        return self.fields
 
     @property
     def must_be_priced(self) -> bool:

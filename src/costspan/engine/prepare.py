@@ -60,8 +60,8 @@ def prepare(call: Call, step: Step, account: Account, recall: Recall) -> Prepare
         profile = replace(profile, quirks=profile.quirks | {TAKES_REASONING_EFFORT})  # the client's own choice of words
     request = call.canonical()
     if step.params:
-        added = call.dialect.defaults(call.fields, step.params)
-        request = translate.decode(call.dialect, {**call.fields, **added})
+        added = call.dialect.defaults(call.told, step.params)
+        request = translate.decode(call.dialect, {**call.told, **added})
     target = translate.Target(name, step.model, profile)
     encoded, back = translate.encode(call.dialect, request, target, recall, call.origin.key or "")
     if encoded.losses and call.require_parameters:
