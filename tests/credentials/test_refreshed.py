@@ -154,6 +154,26 @@ async def test_no_request_waits_for_a_renewal() -> None:
     source.close()
 
 
+async def test_a_renewal_is_planned_for_shortly_before_the_end() -> None:
+    _, source, _ = chain(HOUR)
+    await source.get()
+    timer = source._timer
+    assert timer is not None
+
+    assert timer.when() - asyncio.get_running_loop().time() == pytest.approx(HOUR - LEAD, abs=5)
+    source.close()
+
+
+async def test_renewals_that_nobody_waits_for_are_not_hasty() -> None:
+    _, source, _ = chain(LEAD + 1)  # a metadata server may give the same token until shortly before its end
+    await source.get()
+    timer = source._timer
+    assert timer is not None
+
+    assert timer.when() - asyncio.get_running_loop().time() == pytest.approx(SHORTEST, abs=5)
+    source.close()
+
+
 async def test_what_has_expired_is_not_used() -> None:
     _, source, clock = chain(HOUR, HOUR)
     await source.get()
