@@ -15,6 +15,8 @@ from docs.pages import DOCS, SOURCES, blocks, codes, rows, section
 PAGE = DOCS / "errors.md"
 OURS = "The client has to change something"
 THEIRS = "The upstream failed, or the gateway cannot"
+EXAMPLES = ("openai-chat", "anthropic-messages", "gemini-generate")
+"""In the order of the page. openai-responses writes the first."""
 NEVER_SEEN = {"connect", "cancelled"}
 """Categories that an attempt's failure never has as its kind: the transport and the records have words of their own."""
 
@@ -53,7 +55,7 @@ def test_fallback_words_are_those_of_the_configuration() -> None:
     assert words == {c.value for c in Category} - {"cancelled", "invalid_request", "not_found"}
 
 
-@pytest.mark.parametrize(("position", "dialect"), [(0, "openai-chat"), (1, "anthropic-messages")])
+@pytest.mark.parametrize(("position", "dialect"), list(enumerate(EXAMPLES)))
 def test_the_examples_are_what_the_dialects_write(position: int, dialect: str) -> None:
     answer = ErrorAnswer(
         429,
