@@ -68,6 +68,7 @@ _BOOKKEEPING: Final = frozenset(
         "response.reasoning_text.done",
         "keepalive",
         "ping",
+        "",
     }
 )
 """Events that say nothing that others do not say."""
@@ -118,13 +119,17 @@ class Decoder:
             yield from read(self, value)
         elif kind == "error" or value.get("error"):
             yield failure(value)
-        elif isinstance(kind, str) and kind not in _BOOKKEEPING and _number(value, "output_index") not in self._whole:
+        elif isinstance(kind, str) and kind not in _BOOKKEEPING and not self._is_whole(value):
             yield from self._unread.tell((kind.removeprefix("response."),))
 
     def close(self) -> None:
         """Raise `Malformed` if the stream stopped before its terminal event."""
         if not self.ended:
             raise Malformed("the stream ended before response.completed")
+
+    def _is_whole(self, value: json.Object) -> bool:
+        """Whether the event is of an item that is kept whole."""
+        return "output_index" in value and _number(value, "output_index") in self._whole
 
     def _begin(self, value: json.Object) -> Iterator[events.Event]:
         response = value.get("response")
