@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 CORPUS = Path(
     os.environ.get("COSTSPAN_CORPUS", str(Path(__file__).parents[2].parent / "shared" / "corpus" / "recorded.jsonl"))
 )
-NAMES = {"anthropic": "anthropic-messages", "openai-chat": "openai-chat"}
-LOSSES = {"response.prompt_filter_results"}
+NAMES = {"anthropic": "anthropic-messages", "openai-chat": "openai-chat", "openai-responses": "openai-responses"}
+LOSSES = {"response.prompt_filter_results", "response.content_filters"}
 """What of a recorded stream has no place in the other dialect: Azure's verdicts. Hosts' bookkeeping is not among it."""
 OPTIONS = StreamOptions("cs_1", "m", 0, prompt_tokens=1)
 
