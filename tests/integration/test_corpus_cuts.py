@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,30 +11,48 @@ from costspan.dialects.types import StreamOptions
 from costspan.engine.pipe import Passthrough, Pipe, Translation
 from costspan.errors import Malformed
 from costspan.providers.hosts import KINDS
-from fakes.corpus import MISSING, ROWS, Row, data_of, events
+from costspan.wire import sse
+from costspan.wire.event_stream import Reframer
+from fakes.corpus import MISSING, ROWS, STREAMS, Row
+from fakes.corpus_reader import last_report
+from fakes.corpus_usage import totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from costspan.ir.usage import Usage
 
 pytestmark = pytest.mark.skipif(not ROWS, reason=MISSING)
 
-OTHER = {"openai-chat": "anthropic-messages", "anthropic-messages": "openai-chat"}
 OPTIONS = StreamOptions("cs_1", "served", 1700000000, prompt_tokens=7)
-STREAMS = {row.id: row for row in ROWS if row.stream}
 PIECE = 400
 """Bytes: a few events."""
 LARGE = 20_000
 """Bytes; larger streams are cut at every seventh place only."""
 
 
-def passed(row: Row) -> Pipe:
-    return _passthrough(row, strip_usage=False)
+class Line:
+    """What stands between the provider's bytes and the client's: a pipe, and before it what undoes AWS's framing."""
+
+    def __init__(self, row: Row, pipe: Pipe) -> None:
+        self.pipe = pipe
+        self._reframer = Reframer(unwrap=False) if row.framing == "aws-eventstream" else None
+
+    def feed(self, data: bytes) -> bytes:
+        return self.pipe.feed(data if self._reframer is None else self._reframer.feed(data))
+
+    def finish(self) -> bytes:
+        if self._reframer is not None:
+            self._reframer.finish()
+        return self.pipe.finish()
 
 
-def stripped(row: Row) -> Pipe:
-    return _passthrough(row, strip_usage=True)
+def passed(row: Row) -> Line:
+    return Line(row, _passthrough(row, strip_usage=False))
+
+
+def stripped(row: Row) -> Line:
+    return Line(row, _passthrough(row, strip_usage=True))
 
 
 def _passthrough(row: Row, *, strip_usage: bool) -> Pipe:
@@ -42,19 +60,35 @@ def _passthrough(row: Row, *, strip_usage: bool) -> Pipe:
     return Passthrough(lambda: dialect.new_decoder(profile), dialect.MARKERS, strip_usage=strip_usage)
 
 
-def translated(row: Row) -> Pipe:
-    decoder = DIALECTS[row.dialect].new_decoder(KINDS[row.kind].profile)
-    return Translation(decoder, CLIENT_DIALECTS[OTHER[row.dialect]].new_encoder(OPTIONS))
+def translated(client: str) -> Callable[[Row], Line]:
+    def make(row: Row) -> Line:
+        decoder = DIALECTS[row.dialect].new_decoder(KINDS[row.kind].profile)
+        return Line(row, Translation(decoder, CLIENT_DIALECTS[client].new_encoder(OPTIONS)))
+
+    return make
 
 
-PIPES: dict[str, Callable[[Row], Pipe]] = {"passed": passed, "stripped": stripped, "translated": translated}
+def cases() -> Iterator[object]:
+    """Each stream, and each way that it can take to a client."""
+    for name, row in STREAMS.items():
+        if row.dialect in CLIENT_DIALECTS:
+            yield pytest.param(row, passed, id=f"{name}: passed")
+        if row.dialect == "openai-chat":
+            yield pytest.param(row, stripped, id=f"{name}: stripped")
+        for client in CLIENT_DIALECTS:
+            if client != row.dialect:
+                yield pytest.param(row, translated(client), id=f"{name}: to {client}")
 
 
-def run(pipe: Pipe, *data: bytes) -> tuple[bytes, Usage | None, list[str], bool]:
+EACH = pytest.mark.parametrize(("row", "make"), list(cases()))
+
+
+def run(line: Line, *data: bytes) -> tuple[bytes, Usage | None, list[str], bool]:
     """What the client gets, and what we know at the end."""
-    out = b"".join([pipe.feed(piece) for piece in data])
+    out = b"".join([line.feed(piece) for piece in data])
+    pipe = line.pipe
     if not pipe.decoder.ended:
-        out += pipe.finish()
+        out += line.finish()
     return out, pipe.decoder.usage, pipe.finish_reasons, pipe.committed
 
 
@@ -63,13 +97,12 @@ def pieces(raw: bytes, first: int, size: int) -> list[bytes]:
     return [raw[:first], *(raw[i : i + size] for i in range(first, len(raw), size))]
 
 
-@pytest.mark.parametrize("make", PIPES.values(), ids=PIPES.keys())
-@pytest.mark.parametrize("row", STREAMS.values(), ids=STREAMS.keys())
-def test_cuts_anywhere_change_nothing(row: Row, make: Callable[[Row], Pipe]) -> None:
-    raw = row.raw
+@EACH
+def test_cuts_anywhere_change_nothing(row: Row, make: Callable[[Row], Line]) -> None:
+    raw = row.wire
     whole = run(make(row), raw)
 
-    every, some = (1, 13) if len(raw) <= LARGE else (7, 997)
+    every, some = (1, 37) if len(raw) <= LARGE else (7, 997)
 
     for first in range(1, 1 + PIECE, every):  # each byte position is cut at once, with a few events around it
         assert run(make(row), *pieces(raw, first, PIECE)) == whole, f"cut at {first} and every {PIECE} bytes"
@@ -77,65 +110,79 @@ def test_cuts_anywhere_change_nothing(row: Row, make: Callable[[Row], Pipe]) -> 
         assert run(make(row), raw[:first], raw[first:]) == whole, f"cut at {first}"
 
 
-@pytest.mark.parametrize("size", [1, 7])
-@pytest.mark.parametrize("make", PIPES.values(), ids=PIPES.keys())
 @pytest.mark.parametrize("row", STREAMS.values(), ids=STREAMS.keys())
-def test_many_pieces_say_what_one_says(row: Row, make: Callable[[Row], Pipe], size: int) -> None:
-    assert run(make(row), *pieces(row.raw, size, size)) == run(make(row), row.raw)
+def test_two_pieces_hold_the_events_of_one_wherever_they_are_cut(row: Row) -> None:
+    def events_of(*data: bytes) -> list[sse.Event]:
+        parser, reframer = sse.Parser(), Reframer(unwrap=False)
+        plain = (reframer.feed(piece) if row.framing == "aws-eventstream" else piece for piece in data)
+        return [event for piece in plain for event in parser.feed(piece)]
+
+    raw = row.wire
+    whole = events_of(raw)
+
+    assert whole == list(sse.Parser().feed(row.sse))  # as botocore reads the frames
+    for first in range(1, len(raw), 1 if len(raw) <= LARGE else 7):
+        assert events_of(raw[:first], raw[first:]) == whole, f"cut at {first}"
 
 
-def last_report(raw: bytes) -> dict[str, Any]:
-    """The usage that the complete events of `raw` report, the last value of each field; {} for none."""
-    found: dict[str, Any] = {}
-    for event in events(raw):
-        whole = event.endswith((b"\n\n", b"\r\n\r\n"))
-        value = (data_of(event) if whole else None) or {}
-        reports = [value.get("usage"), value.get("message", {}).get("usage"), value.get("x_groq", {}).get("usage")]
-        found |= {name: count for report in reports for name, count in (report or {}).items() if count is not None}
-    return found
+@pytest.mark.parametrize("size", [1, 7])
+@EACH
+def test_many_pieces_say_what_one_says(row: Row, make: Callable[[Row], Line], size: int) -> None:
+    assert run(make(row), *pieces(row.wire, size, size)) == run(make(row), row.wire)
 
 
-def totals(row: Row, report: dict[str, Any]) -> tuple[int, int]:
-    """Prompt and completion tokens of a report."""
-    if row.dialect == "openai-chat":
-        return report["prompt_tokens"], report["total_tokens"] - report["prompt_tokens"]
-    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    return sum(report.get(name, 0) for name in names), report["output_tokens"]
+@pytest.mark.parametrize("row", [row for row in STREAMS.values() if row.dialect in CLIENT_DIALECTS])
+def test_what_passes_is_what_came(row: Row) -> None:
+    assert run(passed(row), row.wire)[0] == row.wire
 
 
-def parts(raw: bytes) -> list[bytes]:
+def parts(row: Row) -> Iterator[bytes]:
     """What is left of a stream that ends after each event, in the middle of each, and a little before its end.
 
     The last event's blank line may be missing (some servers leave it out): from there on the stream is whole.
     """
-    found, at = [], 0
-    for event in events(raw):
-        found += [raw[: at + size] for size in (len(event) // 2, len(event.rstrip()) - 1, len(event))]
-        at += len(event)
-    return found[:-1]
+    found = row.events
+    for number, event in enumerate(found):
+        before = b"".join(found[:number])
+        sizes = [len(event) // 2, len(event.rstrip()) - 1, *([len(event)] if number < len(found) - 1 else [])]
+        yield from (before + event[:size] for size in sizes)
 
 
-@pytest.mark.parametrize("make", PIPES.values(), ids=PIPES.keys())
-@pytest.mark.parametrize("row", STREAMS.values(), ids=STREAMS.keys())
-def test_a_part_is_never_the_whole_and_its_usage_counts(row: Row, make: Callable[[Row], Pipe]) -> None:
-    for part in parts(row.raw):
-        pipe = make(row)
+@EACH
+def test_a_part_is_never_the_whole_and_its_usage_counts(row: Row, make: Callable[[Row], Line]) -> None:
+    whole = run(make(row), row.wire)[1]
+    for part in parts(row):
+        pipe = make(row).pipe  # of events: frames have a test of their own
 
         pipe.feed(part)
         with pytest.raises(Malformed):
             pipe.finish()
 
-        report, usage = last_report(part), pipe.decoder.usage
-        assert (usage is not None) is bool(report)
-        if usage is not None:
-            assert (usage.prompt_tokens, usage.completion_tokens) == totals(row, report)
+        report, usage = totals(row.dialect, last_report(part)), pipe.decoder.usage
+        assert report == (usage and (usage.prompt_tokens, usage.completion_tokens))
+        assert usage is None or whole is None or usage.completion_tokens <= whole.completion_tokens
 
 
-@pytest.mark.parametrize("make", PIPES.values(), ids=PIPES.keys())
-@pytest.mark.parametrize("row", STREAMS.values(), ids=STREAMS.keys())
-def test_a_last_blank_line_may_be_missing(row: Row, make: Callable[[Row], Pipe]) -> None:
-    whole, *known = run(make(row), row.raw)
-    short, *also_known = run(make(row), row.raw.rstrip())
+@pytest.mark.parametrize("client", CLIENT_DIALECTS)
+@pytest.mark.parametrize(
+    "row", [row for row in STREAMS.values() if row.framing == "aws-eventstream"], ids=lambda row: row.id
+)
+def test_every_part_of_a_stream_of_frames_is_malformed(row: Row, client: str) -> None:
+    for size in range(0, len(row.wire), 7):
+        line = translated(client)(row)
+
+        line.feed(row.wire[:size])
+        with pytest.raises(Malformed):
+            line.finish()
+
+
+@EACH
+def test_a_last_blank_line_may_be_missing(row: Row, make: Callable[[Row], Line]) -> None:
+    whole, *known = run(make(row), row.wire)
+    pipe = make(row).pipe
+    short = pipe.feed(row.sse.rstrip())
+    if not pipe.decoder.ended:
+        short += pipe.finish()
 
     assert short.rstrip() == whole.rstrip()
-    assert also_known == known
+    assert [pipe.decoder.usage, pipe.finish_reasons, pipe.committed] == known
