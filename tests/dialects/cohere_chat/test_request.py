@@ -262,9 +262,10 @@ def test_other_models_are(model: str) -> None:
         ({"service_tier": "auto"}, ()),
         ({"service_tier": "priority"}, ("service_tier",)),
         (
-            {"reasoning": ReasoningOptions("high", summary="auto", exclude=True)},
+            {"reasoning": ReasoningOptions("high", summary="concise", exclude=True)},
             ("reasoning.summary", "reasoning.exclude"),
         ),
+        ({"reasoning": ReasoningOptions("high", summary="auto")}, ()),
         ({"logprobs": True, "top_logprobs": 2}, ("top_logprobs",)),
         ({"logprobs": True, "top_logprobs": 0}, ()),
         ({"extensions": {"openai": {"store": True}, "anthropic-messages": {"container": "c"}}}, ("store", "container")),

@@ -163,11 +163,17 @@ def test_a_host_may_take_any_effort() -> None:
     host = Profile(quirks=frozenset({"takes_reasoning_effort"}))
 
     encoded = dialect.encode_request(
-        Request("m", (HI,), reasoning=ReasoningOptions("xhigh", summary="auto", exclude=True)), host
+        Request("m", (HI,), reasoning=ReasoningOptions("xhigh", summary="concise", exclude=True)), host
     )
 
     assert json.loads_object(encoded.body)["reasoning_effort"] == "xhigh"
     assert encoded.losses == ("reasoning.summary", "reasoning.exclude")
+
+
+def test_who_asks_for_any_summary_sees_the_whole_reasoning() -> None:
+    options = ReasoningOptions("high", summary="auto")
+
+    assert dialect.encode_request(Request("mistral-medium-latest", (HI,), reasoning=options)).losses == ()
 
 
 def test_of_openai_s_own_fields_those_go_that_mistral_knows() -> None:

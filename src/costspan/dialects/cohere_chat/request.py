@@ -225,7 +225,7 @@ def _inexpressible(request: Request) -> Iterator[str]:
         "user": request.end_user,
         "metadata": request.metadata,
         "service_tier": request.service_tier not in {None, "auto", "default"},
-        "reasoning.summary": options and options.summary,
+        "reasoning.summary": options and options.summary not in {None, "auto"},  # all of it is shown
         "reasoning.exclude": options and options.exclude,
     }
     yield from (name for name, value in asked.items() if value)

@@ -111,7 +111,8 @@ def _reasoning(request: Request, profile: Profile, losses: Losses) -> ReasoningO
         effort, met = fitting(request.model, asked or "medium")
         if not met:
             losses.add("reasoning")
-    return replace(options, effort=effort, budget_tokens=None, dynamic=False)
+    summary = None if options.summary == "auto" else options.summary  # it shows its reasoning whole
+    return replace(options, effort=effort, budget_tokens=None, dynamic=False, summary=summary)
 
 
 def _extensions(request: Request, losses: Losses) -> dict[str, dict[str, Any]]:
