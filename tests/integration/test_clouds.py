@@ -81,7 +81,7 @@ async def test_claude_on_bedrock_is_asked_in_its_own_dialect_and_signed(tmp_path
 
 
 async def test_a_stream_of_claude_on_bedrock_is_the_stream_of_claude(tmp_path: Path) -> None:
-    events = b"".join(step for step in anthropic_stream().body if isinstance(step, bytes))  # type: ignore[union-attr] # - steps
+    events = b"".join(step for step in anthropic_stream().body if isinstance(step, bytes))
     payloads = [line.removeprefix(b"data: ") for line in events.split(b"\n") if line.startswith(b"data: ")]
     frames = [write_event("chunk", json.dumps({"bytes": base64.b64encode(data).decode()})) for data in payloads]
     answer = Answer(
