@@ -191,6 +191,10 @@ def test_a_schema() -> None:
     assert read(text={"format": output}).output_format == OutputFormat({"type": "object"}, "n", "d", strict=True)
 
 
+def test_what_of_the_text_is_not_known_is_kept() -> None:
+    assert own(text={"mood": "calm"}) == {"text.mood": "calm"}
+
+
 def test_both_names_of_who_asks() -> None:
     request = read(safety_identifier="s", user="u")
 

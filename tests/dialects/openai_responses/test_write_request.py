@@ -445,6 +445,43 @@ def test_cache_markers_for_models_that_take_them() -> None:
     assert losses == ()
 
 
+def test_where_no_cache_marker_can_stand_it_is_lost() -> None:
+    marked: list[Any] = [
+        Text("a", cache=Cache()),
+        ToolCall("c", "f", "{}", cache=Cache()),
+    ]
+    for block in marked:
+        assert items(block)[1] == ("cache_control",)
+    assert items(ToolResult("c", (), cache=Cache()), role="user")[1] == ("cache_control",)
+    assert encode(instructions=(Text("a", cache=Cache()),))[1] == ("cache_control",)
+
+
+def test_messages_that_were_said_in_different_phases_stay_apart() -> None:
+    phases = [
+        Opaque("openai-responses", "signature", f'{{"phase":"{word}"}}') for word in ("commentary", "final_answer")
+    ]
+    found, _ = items(Text("a", opaque=phases[0]), Text("b", opaque=phases[1]), Refusal("No."))
+
+    assert [item["phase"] for item in found] == ["commentary", "final_answer"]
+    assert [part["type"] for part in found[1]["content"]] == ["output_text", "refusal"]
+    assert items(Text("a", opaque=Opaque("openai-responses", "signature", "{")))[0] == [
+        {"role": "assistant", "content": "a"}
+    ]
+
+
+def test_what_the_user_says_around_a_tool_of_the_provider() -> None:
+    output = {"type": "computer_call_output", "call_id": "c"}
+    found, losses = items(
+        Text("a", opaque=FOREIGN),
+        ServerTool("openai-responses", "computer_call_output", output),
+        Text("b"),
+        role="user",
+    )
+
+    assert found == [{"role": "user", "content": "a"}, output, {"role": "user", "content": "b"}]
+    assert losses == ("messages.reasoning_details",)
+
+
 def test_instructions_alone_become_what_the_user_says() -> None:
     body, losses = encode(messages=(), instructions=(Text("Hi"),))
 

@@ -33,12 +33,13 @@ class _Message:
 class Said:
     """A text or refusal. `message` is None as long as it has said nothing."""
 
-    __slots__ = ("annotations", "kind", "later", "logprobs", "message", "number", "texts")
+    __slots__ = ("annotations", "head", "kind", "later", "logprobs", "message", "number", "texts")
 
     def __init__(self, kind: Literal["text", "refusal"]) -> None:
         self.kind = kind
         self.message: _Message | None = None
         self.number = 0
+        self.head = b""
         self.texts: list[str] = []
         self.annotations: list[json.Object] = []
         self.later: list[Citation] = []
@@ -61,9 +62,7 @@ class Messages:
         """More of a text or refusal."""
         data = b"" if block.message is not None else self._open(block)
         block.texts.append(text)
-        if block.kind == "refusal":
-            return data + self._write("response.refusal.delta", block, delta=text)
-        return data + self._write("response.output_text.delta", block, delta=text, logprobs=[])
+        return data + self._output.delta(block.head, text)
 
     def citation(self, block: Said, citation: Citation) -> bytes:
         """A citation of a text."""
@@ -119,7 +118,12 @@ class Messages:
         message.parts.append({})
         message.open += 1
         self._last = block
-        empty = items.refusal_part("") if block.kind == "refusal" else items.text_part("", (), ())
+        place = {"item_id": message.id, "output_index": message.place, "content_index": block.number}
+        if block.kind == "refusal":
+            block.head, empty = self._output.head("response.refusal.delta", **place), items.refusal_part("")
+        else:
+            block.head = self._output.head("response.output_text.delta", **place, logprobs=[])
+            empty = items.text_part("", (), ())
         return data + self._write("response.content_part.added", block, part=empty)
 
     def _annotate(self, block: Said, citation: Citation) -> bytes:

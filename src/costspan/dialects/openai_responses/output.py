@@ -30,6 +30,16 @@ class Output:
         self._sequence += 1
         return sse.write(json.dumps({"type": name, "sequence_number": number, **fields}), name)
 
+    def head(self, name: str, **fields: object) -> bytes:
+        """What is the same in all deltas of a block, written once."""
+        return sse.write(json.dumps({"type": name, **fields, "delta": ""}), name)[:-5]
+
+    def delta(self, head: bytes, text: str) -> bytes:
+        """One more delta."""
+        number = self._sequence
+        self._sequence += 1
+        return b'%s%s,"sequence_number":%d}\n\n' % (head, json.dumps(text), number)
+
     def next(self, kind: str) -> tuple[int, str]:
         """Where the next item stands, and its id."""
         place = len(self._items)

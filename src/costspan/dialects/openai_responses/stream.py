@@ -38,14 +38,9 @@ if TYPE_CHECKING:
     from costspan.wire import sse
 
 MARKERS: tuple[bytes, ...] = (
-    b"response.completed",
-    b"response.incomplete",
-    b"response.failed",
-    b'"type":"error"',
-    b'"type": "error"',
-    b'"error":{',
-    b'"error": {',
-    b'"message":',  # of an error whose event says so in its name only; a type `message` has no colon behind it
+    b'"response":',  # the events of the answer itself: its beginning, its end, its failure
+    b'"message":',  # of an error; the type `message` of an item has no colon behind it
+    b'"error":',
 )
 
 _Key: TypeAlias = tuple[int, int | str]
