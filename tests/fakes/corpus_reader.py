@@ -70,8 +70,9 @@ def _chat(body: dict[str, Any]) -> Said:
 
 
 def _chat_content(said: Said, message: dict[str, Any]) -> None:
-    content = message.get("content") or ""
-    for part in content if isinstance(content, list) else [{"type": "text", "text": content}]:
+    content: Any = message.get("content") or ""
+    parts: list[dict[str, Any]] = content if isinstance(content, list) else [{"text": content}]
+    for part in parts:
         said.text += part.get("text", "")
         said.reasoning += "".join(thought["text"] for thought in part.get("thinking", ()))
     said.reasoning += message.get("reasoning_content") or message.get("reasoning") or ""
@@ -274,9 +275,9 @@ def _cohere_stream(raw: bytes) -> Said:
     for event in objects(raw):
         index, message = event.get("index"), event.get("delta", {}).get("message", {})
         match message:
-            case {"content": {**content}}:
-                said.text += content.get("text", "")
-                said.reasoning += content.get("thinking", "")
+            case {"content": dict(content)}:
+                said.text += str(content.get("text", ""))
+                said.reasoning += str(content.get("thinking", ""))
             case {"tool_plan": plan}:
                 said.text += plan
             case {"tool_calls": {"function": function}}:
