@@ -59,7 +59,8 @@ def check_contents(contents: Any) -> list[json.Object]:  # noqa: ANN401 - unchec
         where = f"contents[{position}]"
         if not isinstance(content, dict):
             raise invalid("each content must be an object", where, "invalid_messages")
-        if content.get("role") not in ROLES and content.get("role"):
+        role = content.get("role") or "user"
+        if not isinstance(role, str) or role not in ROLES:
             raise invalid("the role must be user or model", f"{where}.role", "invalid_messages")
         parts = content.get("parts")
         if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):

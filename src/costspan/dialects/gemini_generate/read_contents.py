@@ -11,6 +11,7 @@ from costspan.dialects.gemini_generate.media import read_file, read_inline
 from costspan.dialects.gemini_generate.peek import check_contents
 from costspan.dialects.gemini_generate.signatures import signature_of
 from costspan.dialects.gemini_generate.vocabulary import NAME, PART_FIELDS, SERVER_TOOL_PARTS, derived_id
+from costspan.dialects.losses import beyond
 from costspan.errors import Malformed
 from costspan.ir.request import Media, Message, Reasoning, ServerTool, Text, ToolCall, ToolResult
 from costspan.wire import json
@@ -66,7 +67,7 @@ class _Reader:
 
     def part(self, part: json.Object, where: str, *, is_model: bool) -> Iterator[Block]:
         if not _KNOWN.issuperset(part):
-            self._extras |= {f"contents.parts.{name}": part[name] for name in part.keys() - _KNOWN}
+            self._extras |= {f"contents.parts.{name}": part[name] for name in beyond(part, _KNOWN)}
         signature = signature_of(part)
         match part:
             case {"text": str(text)}:

@@ -12,12 +12,13 @@ from costspan.dialects.gemini_generate.peek import choices, output_limit, tier
 from costspan.dialects.gemini_generate.read_contents import read_contents, read_instructions
 from costspan.dialects.gemini_generate.schemas import read_schema
 from costspan.dialects.gemini_generate.thinking import read_thinking
+from costspan.dialects.gemini_generate.turns import joined
 from costspan.dialects.gemini_generate.vocabulary import NAME
 from costspan.errors import Untranslatable
 from costspan.ir.request import OutputFormat, Request, Sampling, Tool, ToolChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from costspan.wire import json
 
@@ -47,7 +48,7 @@ def decode_request(body: json.Object) -> Request:
         tools = tuple(tool for tool in tools if tool.name in allowed)
     request = Request(
         model=checks.model(body),
-        messages=tuple(read_contents(named.get("contents"), extras)),
+        messages=tuple(joined(read_contents(named.get("contents"), extras))),
         instructions=tuple(read_instructions(named.get("systemInstruction"))),
         tools=tools,
         tool_choice=choice,
@@ -62,6 +63,11 @@ def decode_request(body: json.Object) -> Request:
         extensions={NAME: extras} if extras else {},
     )
     return _with_logprobs(request, config)
+
+
+def _keep(extras: dict[str, Any], where: str, message: json.Object, known: Collection[str]) -> None:
+    """Note the fields of a message that canonical form has no place for, by their path."""
+    extras |= {f"{where}.{name}": value for name, value in message.items() if name not in known and value is not None}
 
 
 def _is_extra(name: str, value: object) -> bool:
@@ -120,8 +126,7 @@ def _tools(value: Any, extras: dict[str, Any]) -> Iterator[Tool]:  # noqa: ANN40
 
 
 def _function(function: json.Object, where: str, extras: dict[str, Any]) -> Tool:
-    for name in function.keys() - _FUNCTION:
-        extras[f"tools.functionDeclarations.{name}"] = function[name]
+    _keep(extras, "tools.functionDeclarations", function, _FUNCTION)
     schema, own = function.get("parametersJsonSchema"), function.get("parameters")
     for name, value in (("parametersJsonSchema", schema), ("parameters", own)):
         if value is not None and not isinstance(value, dict):
@@ -138,12 +143,11 @@ def _tool_choice(raw: Any, extras: dict[str, Any]) -> tuple[ToolChoice | None, f
     where = "toolConfig.functionCallingConfig"
     config = fields.message(raw, "toolConfig")
     calling = fields.message(config.get("functionCallingConfig"), where)
-    extras |= {f"toolConfig.{name}": value for name, value in config.items() if name != "functionCallingConfig"}
+    _keep(extras, "toolConfig", config, {"functionCallingConfig"})
     allowed = fields.items(calling.get("allowedFunctionNames"), f"{where}.allowedFunctionNames")
     if not checks.strings(allowed):
         raise invalid("'allowedFunctionNames' must be a list of strings", f"{where}.allowedFunctionNames")
-    for name in calling.keys() - {"mode", "allowedFunctionNames"}:
-        extras[f"{where}.{name}"] = calling[name]
+    _keep(extras, where, calling, {"mode", "allowedFunctionNames"})
     mode = (fields.string(calling.get("mode"), f"{where}.mode") or "MODE_UNSPECIFIED").upper()
     names = frozenset(allowed)
     match mode:

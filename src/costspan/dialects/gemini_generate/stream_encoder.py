@@ -80,7 +80,7 @@ class Encoder:
                 return self._step(event)
             case events.LogprobsAdded(logprobs, number):
                 if result := write_logprobs(logprobs):
-                    return self._write({"logprobsResult": result, "index": number})
+                    return self._write(_content(text_part(""), number) | {"logprobsResult": result})
             case events.Ended():
                 return self.close()
             case _:
@@ -225,9 +225,8 @@ def _content(part: json.Object, number: int) -> json.Object:
 def _ending(choice: _Choice, number: int) -> json.Object:
     """The last of a candidate. A chat of Google's SDK forgets a turn that has a chunk without parts (3.4.0)."""
     candidate: json.Object = {
-        "content": {"role": "model", "parts": [{"text": ""}]},
+        **_content(text_part(""), number),
         "finishReason": REFUSED if choice.refused else ENCODED_FINISH[choice.finish],
-        "index": number,
     }
     blocks = [block for block in choice.blocks.values() if block.started.kind == "text"]
     if grounding := grounding_of(("".join(block.said), block.citations) for block in blocks):
