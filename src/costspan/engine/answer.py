@@ -111,7 +111,7 @@ class Streamed:
         out = self.pipe.feed(data) if data else self.pipe.finish()
         self._finished = not data
         if self.pipe.failed is not None:
-            self._failure = from_event(self.pipe.failed, self.run.account, self.status)
+            self._failure = from_event(self.pipe.failed, self.run.secrets, self.status)
         return out
 
     @property

@@ -89,6 +89,7 @@ class Attempts:
             span_id=self._identities.span_id(),
             clock=self._clock,
             observer=self._observer,
+            signed_with=self._authorities.secrets,
         )
         key = self._keys.choose(account, self.now())
         response: Response | None = None
@@ -133,6 +134,8 @@ class Attempts:
     def _note(self, run: Run, key: Revealable | None, error: UpstreamError) -> None:
         run.call.tried.append({"target": run.step.label, "status": error.status, "error_type": error.kind})
         if key is None:
+            if error.category is Category.AUTH and error.reached:
+                self._authorities.refused(run.account)
             return
         if error.category is Category.RATE_LIMIT:
             self._keys.cool(run.account, key, self.now(), error.retry_after)
@@ -236,7 +239,7 @@ class Attempts:
             body = b""
         finally:  # the client may leave meanwhile
             response.close()
-        return from_status(run.prepared.dialect, response.status, response.headers, body, run.account)
+        return from_status(run.prepared.dialect, response.status, response.headers, body, run.secrets)
 
     async def _read_whole(self, run: Run, response: Response) -> Whole:
         raw = await response.read(MAX_REPLY_BYTES, run.timeouts.idle, deadline=run.call.deadline)
@@ -244,7 +247,7 @@ class Attempts:
         dialect, profile = run.prepared.dialect, run.account.kind.profile
         try:
             body = json.loads_object(raw)
-            if (failure := from_body(dialect, response.status, body, raw, run.account)) is not None:
+            if (failure := from_body(dialect, response.status, body, raw, run.secrets)) is not None:
                 raise failure
             found = dialect.summarize(body, profile)
             if run.prepared.back is not None:
@@ -358,7 +361,7 @@ class Attempts:
                 data = await chunk_within(response, idle, run.call.deadline - now)
                 held += pipe.feed(data) if data else pipe.finish()
                 if pipe.failed is not None:
-                    raise from_event(pipe.failed, run.account, response.status)
+                    raise from_event(pipe.failed, run.secrets, response.status)
                 if not data:
                     break
                 if len(held) > MAX_HELD_BYTES:

@@ -10,15 +10,16 @@ from urllib.parse import quote
 from costspan.errors import Category, UpstreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from costspan.dialects.types import Metered
     from costspan.ir import events
-    from costspan.providers.account import Account
     from costspan.wire import json
 
 MAX_MESSAGE = 512
-_KEY_SHAPES = re.compile(r"\b(?:sk|gsk|xai|pplx|csk|nvapi|r8|key|AIza|AKIA)[-_]?[A-Za-z0-9_*.\-]{8,}")
+_KEY_SHAPES = re.compile(
+    r"\b(?:sk|gsk|xai|pplx|csk|nvapi|r8|key|AIza|AKIA|ASIA|ABSK|ya29\.|eyJ)[-_]?[A-Za-z0-9_*.\-]{8,}"
+)
 _NAME = re.compile(r"[A-Za-z0-9_.$\[\]-]{1,128}")
 _TELLING = 8
 """So many characters of a key's beginning or end are not shown."""
@@ -31,11 +32,11 @@ _KINDS = {
 }
 
 
-def safe(message: str, account: Account) -> str:
-    """`message` without control characters and keys, at most 512 characters."""
+def safe(message: str, secrets: Sequence[str]) -> str:
+    """`message` without control characters, `secrets` and what looks like a key, at most 512 characters."""
     shown = "".join(c if c.isprintable() else " " for c in message[: 4 * MAX_MESSAGE])
-    for key in account.keys:
-        shown = _without(shown, key.reveal())
+    for secret in secrets:
+        shown = _without(shown, secret)
     return _KEY_SHAPES.sub("***", shown)[:MAX_MESSAGE]
 
 
@@ -49,13 +50,13 @@ def _without(text: str, key: str) -> str:
     return text
 
 
-def _name(value: str | None, account: Account) -> str | None:
+def _name(value: str | None, secrets: Sequence[str]) -> str | None:
     """A code or parameter as the provider names it; None when it is no name."""
-    return value if value is not None and _NAME.fullmatch(value) and safe(value, account) == value else None
+    return value if value is not None and _NAME.fullmatch(value) and safe(value, secrets) == value else None
 
 
 def from_status(
-    dialect: Metered, status: int, headers: Mapping[str, str], body: bytes, account: Account
+    dialect: Metered, status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
 ) -> UpstreamError:
     """The error for an answer with an error status. Redirects are never followed."""
     if 300 <= status < 400:  # noqa: PLR2004 - redirection
@@ -67,36 +68,38 @@ def from_status(
         )
     report = dialect.decode_error(status, body)
     return UpstreamError(
-        safe(report.message, account),
+        safe(report.message, secrets),
         kind=_KINDS.get(report.category, report.category.value),
         category=report.category,
         status=status,
-        code=_name(report.code, account),
-        param=_name(report.param, account),
+        code=_name(report.code, secrets),
+        param=_name(report.param, secrets),
         retry_after=retry_after(headers),
     )
 
 
-def from_body(dialect: Metered, status: int, body: json.Object, raw: bytes, account: Account) -> UpstreamError | None:
+def from_body(
+    dialect: Metered, status: int, body: json.Object, raw: bytes, secrets: Sequence[str]
+) -> UpstreamError | None:
     """The error for an answer whose status says success and whose body says failure; None when it does not."""
     if not isinstance(body.get("error"), dict) or "choices" in body or "content" in body:
         return None
     report = dialect.decode_error(status, raw)
     category = report.category if report.category is not Category.INVALID_REQUEST else Category.SERVER_ERROR
     return UpstreamError(
-        safe(report.message, account), kind=_KINDS.get(category, category.value), category=category, status=status
+        safe(report.message, secrets), kind=_KINDS.get(category, category.value), category=category, status=status
     )
 
 
-def from_event(failed: events.Failed, account: Account, status: int) -> UpstreamError:
+def from_event(failed: events.Failed, secrets: Sequence[str], status: int) -> UpstreamError:
     """The error for a failure that the provider reported inside a stream."""
     category = Category(failed.category)
     return UpstreamError(
-        safe(failed.message, account),
+        safe(failed.message, secrets),
         kind=_KINDS.get(category, category.value),
         category=category,
         status=status,
-        code=_name(failed.code, account),
+        code=_name(failed.code, secrets),
     )
 
 

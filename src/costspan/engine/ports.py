@@ -21,3 +21,9 @@ class Authorities(Protocol):
 
     async def authorize(self, account: Account, outgoing: Outgoing) -> Outgoing:
         """`outgoing` with what proves who we are. Raises `UpstreamError` (`credentials_error`, not reached)."""
+
+    def refused(self, account: Account) -> None:
+        """The provider did not accept what `authorize` proved."""
+
+    def secrets(self, account: Account) -> tuple[str, ...]:
+        """What requests of `account` are signed with now."""

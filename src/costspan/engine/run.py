@@ -13,6 +13,7 @@ from costspan.pricing.estimate import estimate_output_tokens, estimate_prompt_to
 from costspan.pricing.settle import add, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from decimal import Decimal
 
     from costspan.engine.call import Call, Clock
@@ -46,8 +47,10 @@ class Run:
         span_id: str,
         clock: Clock,
         observer: Observer,
+        signed_with: Callable[[Account], tuple[str, ...]],
     ) -> None:
         self.call = call
+        self._signed_with = signed_with
         self.step = step
         self.account = account
         self.prepared = prepared
@@ -131,6 +134,11 @@ class Run:
             own = self._settle(None, self._price_found(), None, "")
             parts.append((own.status, own.cost_usd))
         return add(amount for _, amount in parts) if all(status in KNOWN for status, _ in parts) else None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may not be shown of a provider's words: our keys there, and what requests are signed with."""
+        return (*(key.reveal() for key in self.account.keys), *self._signed_with(self.account))
 
     @property
     def elapsed(self) -> float:
