@@ -1,0 +1,47 @@
+"""What each cell of the matrix has to say where that is not `ok`, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Cells that say something else. The names of client, upstream and scene are patterns as a shell has them."""
+
+    client: str
+    upstream: str
+    scene: str
+    outcome: str
+    why: str
+
+    def holds(self, client: str, upstream: str, scene: str) -> bool:
+        """Whether it is about this cell."""
+        named = ((client, self.client), (upstream, self.upstream), (scene, self.scene))
+        return all(fnmatchcase(name, pattern) for name, pattern in named)
+
+
+_HIDDEN = (
+    "OpenAI's chat completions show no reasoning, not even a summary of it; that the client asked for one is named."
+)
+_UNASKED = (
+    "OpenAI tells a summary of its reasoning on demand only, and refuses the demand to organisations that it has not "
+    "verified. Chat completions have no word for it, so it is not asked for. The sealed reasoning is, and comes back."
+)
+
+NOTES = (
+    Note("openai responses", "openai: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
+    Note("openai responses", "azure: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
+    Note("anthropic", "openai: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
+    Note("anthropic", "azure: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
+    Note("openai chat", "*: responses", "reasoning*", "reasoning not asked for", _UNASKED),
+    Note("google-genai", "*: responses", "reasoning*", "reasoning not asked for", _UNASKED),
+)
+
+
+def expected(client: str, upstream: str, scene: str) -> str:
+    """What the cell has to say."""
+    return next((note.outcome for note in NOTES if note.holds(client, upstream, scene)), OK)
