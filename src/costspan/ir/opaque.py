@@ -1,7 +1,8 @@
 """Opaque reasoning of a foreign dialect, wrapped so that a client can carry it: `cs1.<origin>.<kind>.<base64url>`.
 
 Providers refuse a tool loop whose reasoning comes back changed, so it has to survive in a client whose dialect
-has no place of its own for it.
+has no place of its own for it. Where clients are known to drop the text that was signed, that goes along as a fifth
+part.
 """
 
 from __future__ import annotations
@@ -18,22 +19,38 @@ if TYPE_CHECKING:
 _PREFIX = "cs1."
 
 
-def wrap(opaque: Opaque) -> str:
-    """One ASCII string that `unwrap` turns back into `opaque`."""
-    data = base64.urlsafe_b64encode(opaque.data.encode()).decode()
-    return f"{_PREFIX}{opaque.origin}.{opaque.kind}.{data}"
+def wrap(opaque: Opaque, signed: str = "") -> str:
+    """One ASCII string that `unwrap` turns back into `opaque`, and `signed_text` into what it signed."""
+    wrapped = f"{_PREFIX}{opaque.origin}.{opaque.kind}.{_encoded(opaque.data)}"
+    return f"{wrapped}.{_encoded(signed)}" if signed else wrapped
 
 
 def unwrap(text: str) -> Opaque | None:
     """What `wrap` was given, or None when `text` is not of its making."""
+    read = _read(text)
+    return None if read is None else read[0]
+
+
+def signed_text(text: str) -> str:
+    """The text that `wrap` was given with it; empty where there was none."""
+    read = _read(text)
+    return "" if read is None else read[1]
+
+
+def _read(text: str) -> tuple[Opaque, str] | None:
     if not text.startswith(_PREFIX):
         return None
-    parts = text[len(_PREFIX) :].split(".")
-    if len(parts) != 3 or parts[1] not in ("signature", "encrypted", "redacted"):  # noqa: PLR2004 - the format above
-        return None
-    origin, kind, data = parts
+    match text[len(_PREFIX) :].split("."):
+        case [origin, ("signature" | "encrypted" | "redacted") as kind, *encoded] if len(encoded) in {1, 2}:
+            pass
+        case _:
+            return None
     try:
-        plain = base64.b64decode(data.encode(), altchars=b"-_", validate=True).decode()
+        data, *signed = (base64.b64decode(part.encode(), altchars=b"-_", validate=True).decode() for part in encoded)
     except (binascii.Error, UnicodeError, ValueError):
         return None
-    return Opaque(origin, cast("Literal['signature', 'encrypted', 'redacted']", kind), plain)
+    return Opaque(origin, cast("Literal['signature', 'encrypted', 'redacted']", kind), data), "".join(signed)
+
+
+def _encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()

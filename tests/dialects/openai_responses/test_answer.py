@@ -105,7 +105,7 @@ REASONING: dict[str, tuple[Reasoning, dict[str, Any]]] = {
     "foreign": (
         Reasoning("Hm.", opaque=FOREIGN),
         {
-            "encrypted_content": wrap(FOREIGN),
+            "encrypted_content": f"{wrap(FOREIGN)}.SG0u",
             "summary": [],
             "content": [{"type": "reasoning_text", "text": "Hm."}],
         },
@@ -246,6 +246,14 @@ def test_a_second_choice_has_no_place_and_what_was_not_read_is_told() -> None:
     assert encoded.losses == ("response.choices", "response.mood")
     body = valid(encoded.body)
     assert (body["id"], body["model"], body["created_at"], body["usage"]) == ("cs_1", "m", 7, None)
+
+
+def test_log_probabilities_stand_on_the_first_text_and_once() -> None:
+    token = {"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}
+    body, losses = answer(Text("a"), Text("b"), logprobs={"content": [token]})
+
+    assert [part["logprobs"] for part in body["output"][0]["content"]] == [[token], []]
+    assert losses == ()
 
 
 def test_log_probabilities_have_bytes_whoever_gave_them() -> None:

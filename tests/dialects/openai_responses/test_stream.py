@@ -178,6 +178,13 @@ TOLD_LATE: dict[str, tuple[tuple[dict[str, Any], ...], tuple[Any, ...]]] = {
         ),
         (Reasoning("One.\n\nTwo.", summary=True, opaque=SEALED),),
     ),
+    "a summary whose first part is empty": (
+        (
+            at("reasoning_summary_text.delta", summary_index=1, delta="Two."),
+            done(0, type="reasoning", id="rs_1", summary=[{"text": ""}, {"text": "Two."}], encrypted_content="s"),
+        ),
+        (Reasoning("Two.", summary=True, opaque=SEALED),),
+    ),
     "a summary and the whole": (
         (
             at("reasoning_summary_text.delta", summary_index=0, delta="Short."),

@@ -103,7 +103,7 @@ class _Writer:
         if own is not None:
             id_, carried, summary = own.fields["id"], own.fields.get("encrypted_content"), not own.in_full
         else:
-            id_, carried, summary = self._id("rs"), sealed.carry(block.opaque), block.summary
+            id_, carried, summary = self._id("rs"), sealed.carry(block.opaque, block.text), block.summary
         self._add(items.reasoning_item(id_, block.text, summary=summary, sealed=carried))
 
     def _media(self, block: Media) -> None:

@@ -80,7 +80,7 @@ class Thought:
             data = self._write("text.done", text=text) + self._write("part.done", part=self._part(text))
         else:
             data = self._start()
-        carried = sealed.carry(self.opaque)
+        carried = sealed.carry(self.opaque, text)
         item = items.reasoning_item(self._id, text, summary=self._summary, sealed=carried)
         return data + self._output.done(self._place, item)
 

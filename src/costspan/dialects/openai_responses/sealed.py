@@ -6,6 +6,10 @@ item showed its reasoning, not only a summary of it, since other dialects forget
 wrapped in `encrypted_content`, and so does a mark on reasoning that nobody sealed: OpenAI looks up items without sealed
 content among those it has stored, knows no id of ours and answers 404 (github.com/anomalyco/opencode/issues/8987, read
 2026-11-25). By the mark the gateway knows that the conversation has to be written anew.
+
+With a foreign signature goes the text that it signs: the AI SDK and LangChain give back an item's sealed part without
+its text, and Anthropic refuses thinking that was emptied (github.com/Yeachan-Heo/gajae-code/issues/4247, read
+2026-11-25).
 """
 
 from __future__ import annotations
@@ -36,6 +40,10 @@ def blocks(item: json.Object, *, stored: bool = False) -> Iterator[Reasoning]:
     """
     kept = sealed(item, stored=stored)
     summary, text = joined(item.get("summary")), joined(item.get("content"))
+    signed = opaque.signed_text(text_of(item.get("encrypted_content")))
+    if signed:
+        yield Reasoning(signed, summary=bool(summary and not text), opaque=kept)
+        return
     if summary and text:
         yield Reasoning(summary, summary=True)
     if text or summary or kept is not None:
@@ -80,6 +88,8 @@ def native(kept: Opaque | None) -> Native | None:
     return Native(fields, in_full) if isinstance(fields.get("id"), str) else None
 
 
-def carry(kept: Opaque | None) -> str:
-    """What takes `kept` to a client and back in `encrypted_content`, whatever the item's id."""
-    return UNSEALED if kept is None else opaque.wrap(kept)
+def carry(kept: Opaque | None, text: str) -> str:
+    """What takes `kept`, and the text if it signs that, to a client and back in `encrypted_content`."""
+    if kept is None:
+        return UNSEALED
+    return opaque.wrap(kept, text if kept.kind == "signature" else "")
