@@ -63,6 +63,11 @@ STREAMED: dict[str, tuple[str, dict[str, Any], events.Failed]] = {
         },
         events.Failed("L", "context_length", "context_length_exceeded"),
     ),
+    "with a text inside": (
+        "error",
+        {"type": "error", "error": "Oops."},
+        events.Failed("Oops.", "server_error", None),
+    ),
     "named by its event only": (
         "error",
         {"code": None, "message": "Oops.", "param": None},

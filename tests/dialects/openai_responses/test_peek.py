@@ -69,7 +69,9 @@ def test_what_is_stored_elsewhere_is_told(fields: dict[str, Any], name: str, id_
 
 
 def test_what_is_stored_needs_no_input() -> None:
-    assert openai_responses.peek({"model": "m", "previous_response_id": "resp_1"}).prompt_chars == 0
+    body = {"model": "m", "previous_response_id": "resp_1"}
+
+    assert [openai_responses.peek(body | more).prompt_chars for more in ({}, {"input": ""}, {"input": []})] == [0, 0, 0]
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {

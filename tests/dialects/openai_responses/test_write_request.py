@@ -280,6 +280,7 @@ MODELS = {
     "gpt-6-astra": (True, True),
     "openai/gpt-5.10": (True, True),
     "gpt-oss-20b": (False, False),
+    "o3x": (False, False),
     "grok-4": (True, False),
 }
 

@@ -191,7 +191,7 @@ class Decoder:
         if part is None:
             part = self._new(key)
             yield events.BlockStarted(part.index, "reasoning", summary=name == "summary")
-        elif part.said and part.summary != number:
+        elif part.summary != number:
             yield events.ReasoningDelta(part.index, sealed.PARAGRAPH)
         part.said, part.summary = True, number
         yield events.ReasoningDelta(part.index, delta)
