@@ -40,6 +40,14 @@ def test_leading_system_and_developer_messages_are_instructions_and_later_ones_s
 
 USER: dict[str, tuple[dict[str, Any], Block]] = {
     "text": (PART, Text("Hi")),
+    "text with a breakpoint": (
+        PART | {"prompt_cache_breakpoint": {"mode": "explicit", "ttl": "12h"}},
+        Text("Hi", cache=Cache("1h")),
+    ),
+    "text with a breakpoint of no time": (
+        PART | {"prompt_cache_breakpoint": {"mode": "explicit"}},
+        Text("Hi", cache=Cache()),
+    ),
     "cached text": (PART | {"cache_control": {"type": "ephemeral", "ttl": "1h"}}, Text("Hi", cache=Cache("1h"))),
     "image by url": (
         {"type": "image_url", "image_url": {"url": "https://e.org/a.png", "detail": "low"}},

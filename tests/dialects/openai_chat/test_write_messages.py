@@ -56,6 +56,20 @@ def test_cache_markers_are_lost_unless_the_host_takes_them() -> None:
     assert none == []
 
 
+@pytest.mark.parametrize(("ttl", "told"), [(None, {}), ("5m", {}), ("1h", {"ttl": "12h"})])
+def test_openai_s_newer_models_take_a_marker_of_their_own(ttl: str | None, told: dict[str, str]) -> None:
+    cached = (Text("One"), Text("Two", cache=Cache(ttl)))
+
+    writer = Writer(frozenset(), breakpoints=True)
+    marked = list(writer.messages(Request("gpt-5.6", (Message("user", cached),))))
+
+    parts = [{"type": "text", "text": "One"}, {"type": "text", "text": "Two"}]
+    assert marked == [
+        {"role": "user", "content": [parts[0], {**parts[1], "prompt_cache_breakpoint": {"mode": "explicit"} | told}]}
+    ]
+    assert not writer.losses
+
+
 def test_a_marked_text_of_the_assistant_is_a_part_and_a_marked_call_loses_its_marker() -> None:
     said = Message("assistant", (Text("One"), Text("Two", cache=Cache()), ToolCall("a", "f", "{}", cache=Cache())))
 

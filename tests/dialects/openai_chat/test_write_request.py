@@ -298,3 +298,27 @@ def test_a_request_for_no_output_is_not_one_that_this_dialect_has() -> None:
         openai_chat.encode_request(Request("m", HI, max_output_tokens=0))
 
     assert caught.value.param == "max_tokens"
+
+
+@pytest.mark.parametrize(
+    ("model", "parts", "losses"),
+    [
+        ("gpt-5.5", "Hi", ("cache_control",)),
+        ("openai/gpt-5.6-sol", [{"type": "text", "text": "Hi", "prompt_cache_breakpoint": {"mode": "explicit"}}], ()),
+        ("gpt-6", [{"type": "text", "text": "Hi", "prompt_cache_breakpoint": {"mode": "explicit"}}], ()),
+    ],
+)
+def test_the_end_of_the_cached_part_is_told_to_models_that_ask_for_it(
+    model: str, parts: object, losses: tuple[str, ...]
+) -> None:
+    body, lost = encode(model=model, instructions=(Text("Hi", cache=Cache()),))
+
+    assert body["messages"][0] == {"role": "system", "content": parts}
+    assert lost == losses
+
+
+def test_a_tool_has_no_end_of_the_cached_part_at_openai() -> None:
+    body, lost = encode(model="gpt-5.6", tools=(Tool("g", cache=Cache()),))
+
+    assert body["tools"] == [{"type": "function", "function": {"name": "g"}}]
+    assert lost == ("cache_control",)

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from costspan.dialects.openai_chat import reasoning
+from costspan.dialects.openai_chat.cache import read_marker
 from costspan.dialects.openai_chat.fields import invalid
 from costspan.dialects.openai_chat.media import read_media
 from costspan.dialects.openai_chat.vocabulary import INSTRUCTION_ROLES, ROLES, derived_id
 from costspan.errors import Untranslatable
-from costspan.ir.request import Cache, Media, Message, Reasoning, Refusal, Text, ToolCall, ToolResult
+from costspan.ir.request import Media, Message, Reasoning, Refusal, Text, ToolCall, ToolResult
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _tool_result(message: json.Object, where: str) -> ToolResult:
     id_ = message.get("tool_call_id")
     if not isinstance(id_, str) or not id_:
         raise invalid("'tool_call_id' must be a string", f"{where}.tool_call_id", "invalid_messages")
-    return ToolResult(id_, _result_blocks(message, where), cache=_cache(message))
+    return ToolResult(id_, _result_blocks(message, where), cache=read_marker(message))
 
 
 def _result_blocks(message: json.Object, where: str) -> tuple[Text | Media, ...]:
@@ -127,7 +128,7 @@ def _tool_calls(message: json.Object, where: str) -> Iterator[ToolCall]:
         if call.get("type", "function") != "function":
             raise Untranslatable("only function calls can be translated", param=f"{at}.type")
         name, arguments = _function(call.get("function"), f"{at}.function")
-        yield ToolCall(call["id"], name, arguments, cache=_cache(call))
+        yield ToolCall(call["id"], name, arguments, cache=read_marker(call))
 
 
 def _function(function: Any, where: str) -> tuple[str, str]:  # noqa: ANN401 - unchecked input
@@ -148,7 +149,7 @@ def _content(message: json.Object, where: str, *, own: bool = False) -> Iterator
     content = message.get("content")
     if isinstance(content, str):
         if content:
-            yield Text(content, cache=_cache(message))
+            yield Text(content, cache=read_marker(message))
         return
     if not isinstance(content, list):
         raise invalid("'content' must be a string or a list of parts", f"{where}.content", "invalid_messages")
@@ -174,10 +175,10 @@ def _part(part: json.Object, where: str) -> Iterator[Text | Media]:
     match part:
         case {"type": "text", "text": str(text)}:
             if text:
-                yield Text(text, cache=_cache(part))
+                yield Text(text, cache=read_marker(part))
         case {"type": str(kind)}:
             media = read_media(kind, part.get(kind), where)
-            yield replace(media, cache=_cache(part))
+            yield replace(media, cache=read_marker(part))
         case _:
             raise invalid("unknown kind of part", f"{where}.type", "invalid_messages")
 
@@ -191,12 +192,3 @@ def _cite(blocks: list[Block], message: json.Object) -> Iterator[Block]:
             yield replace(block, citations=cited)
         else:
             yield block
-
-
-def _cache(holder: json.Object) -> Cache | None:
-    """OpenRouter's `cache_control`, in Anthropic's words."""
-    marker = holder.get("cache_control")
-    if not isinstance(marker, dict):
-        return None
-    ttl = marker.get("ttl")
-    return Cache(ttl if isinstance(ttl, str) else None)

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from costspan.dialects.openai_chat import fields
+from costspan.dialects.openai_chat.cache import read_marker
 from costspan.dialects.openai_chat.peek import check_model
 from costspan.dialects.openai_chat.read_messages import read_messages
 from costspan.dialects.openai_chat.vocabulary import FAMILY, FAMILY_FIELDS, NAME, effort
 from costspan.errors import Untranslatable
-from costspan.ir.request import Cache, OutputFormat, ReasoningOptions, Request, Sampling, Tool, ToolChoice
+from costspan.ir.request import OutputFormat, ReasoningOptions, Request, Sampling, Tool, ToolChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,9 +104,8 @@ def _tool(tool: Any, where: str) -> Tool:  # noqa: ANN401 - unchecked input
         raise fields.invalid("a tool must be an object with a type", f"{where}.type")
     if kind != "function":
         raise Untranslatable("only tools of type function can be translated", param=f"{where}.type")
-    marker = tool.get("cache_control")
-    read = _function(tool.get("function"), f"{where}.function")
-    return replace(read, cache=_cache(marker)) if isinstance(marker, dict) else read
+    read, cache = _function(tool.get("function"), f"{where}.function"), read_marker(tool)
+    return read if cache is None else replace(read, cache=cache)
 
 
 def _function(function: Any, where: str) -> Tool:  # noqa: ANN401 - unchecked input
@@ -116,19 +116,13 @@ def _function(function: Any, where: str) -> Tool:  # noqa: ANN401 - unchecked in
     if parameters is not None and not isinstance(parameters, dict):
         raise fields.invalid("'parameters' must be a JSON Schema object", f"{where}.parameters")
     description, strict = function.get("description"), function.get("strict")
-    marker = function.get("cache_control")
     return Tool(
         name,
         description if isinstance(description, str) else None,
         parameters,
         strict if isinstance(strict, bool) else None,
-        _cache(marker) if isinstance(marker, dict) else None,
+        read_marker(function),
     )
-
-
-def _cache(marker: json.Object) -> Cache:
-    ttl = marker.get("ttl")
-    return Cache(ttl if isinstance(ttl, str) else None)
 
 
 def _tool_choice(body: json.Object) -> ToolChoice | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from costspan.dialects.openai_chat import reasoning
+from costspan.dialects.openai_chat.cache import breakpoint_of, cache_control
 from costspan.dialects.openai_chat.media import write_media
 from costspan.dialects.openai_chat.tool_ids import tool_id
 from costspan.dialects.openai_chat.vocabulary import (
@@ -28,11 +29,15 @@ _SEE_BELOW = "The result follows in the next user message."
 
 
 class Writer:
-    """Writes one request's messages. `losses` names what they could not carry, each once."""
+    """Writes one request's messages. `losses` names what they could not carry, each once.
 
-    def __init__(self, quirks: frozenset[str]) -> None:
+    `breakpoints`: whether the model takes OpenAI's markers of the cache.
+    """
+
+    def __init__(self, quirks: frozenset[str], *, breakpoints: bool = False) -> None:
         self.losses: dict[str, None] = {}
         self._quirks = quirks
+        self._marks = breakpoints or ACCEPTS_CACHE_CONTROL in quirks
 
     def messages(self, request: Request) -> Iterator[json.Object]:
         """One of ours may be several here: each tool result is its own."""
@@ -50,33 +55,40 @@ class Writer:
                 case _:
                     assert_never(message.role)
 
-    def cached(self, part: json.Object, cache: Cache | None) -> json.Object:
-        """`part` with its cache marker, where the host knows such."""
-        if cache is None:
-            return part
-        if ACCEPTS_CACHE_CONTROL not in self._quirks:
+    def cached_tool(self, tool: json.Object, cache: Cache | None) -> json.Object:
+        """`tool` with its cache marker, where the host knows such; OpenAI does on parts of content only."""
+        if cache is not None and ACCEPTS_CACHE_CONTROL in self._quirks:
+            return tool | cache_control(cache)
+        return self._unmarked(tool, cache)
+
+    def _cached(self, part: json.Object, cache: Cache | None) -> json.Object:
+        """`part` with its cache marker, where the host or the model knows such."""
+        if cache is None or not self._marks:
+            return self._unmarked(part, cache)
+        return part | (cache_control(cache) if ACCEPTS_CACHE_CONTROL in self._quirks else breakpoint_of(cache))
+
+    def _unmarked(self, holder: json.Object, cache: Cache | None) -> json.Object:
+        if cache is not None:
             self._lose("cache_control")
-            return part
-        marker = {"type": "ephemeral"} if cache.ttl is None else {"type": "ephemeral", "ttl": cache.ttl}
-        return part | {"cache_control": marker}
+        return holder
 
     def _lose(self, name: str) -> None:
         self.losses[name] = None
 
     def _joined(self, texts: Sequence[Text]) -> str | list[json.Object]:
         """One string, because chat templates of open models take no more; parts only to carry cache markers."""
-        if ACCEPTS_CACHE_CONTROL in self._quirks and any(text.cache for text in texts):
+        if self._marks and any(text.cache for text in texts):
             return [self._text(text) for text in texts]
         for text in texts:
-            self.cached({}, text.cache)
+            self._unmarked({}, text.cache)
         return "\n\n".join(text.text for text in texts)
 
     def _text(self, text: Text) -> json.Object:
-        return self.cached({"type": "text", "text": text.text}, text.cache)
+        return self._cached({"type": "text", "text": text.text}, text.cache)
 
     def _media(self, media: Media) -> json.Object:
         part = write_media(media, file_urls=ACCEPTS_FILE_URLS in self._quirks)
-        return self.cached(part, media.cache)
+        return self._cached(part, media.cache)
 
     def _user(self, message: Message) -> Iterator[json.Object]:
         """Tool results first: they have to follow their calls at once."""
@@ -116,11 +128,11 @@ class Writer:
 
     def _marked(self, content: str | list[json.Object], cache: Cache | None) -> str | list[json.Object]:
         """The marker of a whole message is that of its last part."""
-        if cache is None or ACCEPTS_CACHE_CONTROL not in self._quirks:
-            self.cached({}, cache)
+        if cache is None or not self._marks:
+            self._unmarked({}, cache)
             return content
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        return [*parts[:-1], self.cached(parts[-1], cache)]
+        return [*parts[:-1], self._cached(parts[-1], cache)]
 
     def _assistant(self, message: Message) -> Iterator[json.Object]:
         blocks = message.blocks
@@ -155,10 +167,10 @@ class Writer:
         """One string, for the same reason as in `_joined`."""
         if any(text.citations for text in texts):
             self._lose("citations")
-        if ACCEPTS_CACHE_CONTROL in self._quirks and any(text.cache for text in texts):
+        if self._marks and any(text.cache for text in texts):
             return [self._text(text) for text in texts]
         for text in texts:
-            self.cached({}, text.cache)
+            self._unmarked({}, text.cache)
         return "".join(text.text for text in texts)
 
     def _call(self, call: ToolCall) -> json.Object:

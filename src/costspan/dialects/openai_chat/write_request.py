@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+from costspan.dialects.openai_chat.cache import takes_breakpoints
 from costspan.dialects.openai_chat.effort import fitting
 from costspan.dialects.openai_chat.strict_schema import may_be_strict
 from costspan.dialects.openai_chat.vocabulary import FAMILY, NAME, SERVICE_TIERS
@@ -45,7 +46,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     """Write `request` for an upstream. Raises `Untranslatable` where leaving out would change the meaning."""
     if request.max_output_tokens == 0:  # Anthropic's way to fill the prompt cache; 400 here
         raise Untranslatable("a request for no output at all cannot be expressed in openai-chat", param="max_tokens")
-    writer = Writer(profile.quirks)
+    writer = Writer(profile.quirks, breakpoints=takes_breakpoints(request.model))
     losses: list[str] = []
     body: json.Object = {
         "model": request.model,
@@ -99,7 +100,7 @@ def _tool(tool: Tool, writer: Writer) -> json.Object:
         "strict": tool.strict,
     }
     function = {name: value for name, value in function.items() if value is not None}
-    return writer.cached({"type": "function", "function": function}, tool.cache)
+    return writer.cached_tool({"type": "function", "function": function}, tool.cache)
 
 
 def _tool_use(request: Request) -> json.Object:
