@@ -292,6 +292,16 @@ KNOBS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
         {"output_config": {"format": {"type": "json_schema", "schema": {"type": "null"}}}},
         (),
     ),
+    "schema with a description beside it": (
+        {"output_format": OutputFormat({"type": "null"}, description="Nothing")},
+        {"output_config": {"format": {"type": "json_schema", "schema": {"type": "null", "description": "Nothing"}}}},
+        (),
+    ),
+    "schema with a description inside and beside it": (
+        {"output_format": OutputFormat({"type": "null", "description": "Null"}, description="Nothing")},
+        {"output_config": {"format": {"type": "json_schema", "schema": {"type": "null", "description": "Null"}}}},
+        (),
+    ),
     "another dialect's fields": ({"extensions": {"openai-chat": {"prediction": {}}}}, {}, ("prediction",)),
     "own fields": (
         {"extensions": {NAME: {"container": "c", "messages.content.context": "x", "tools": [{"type": "bash"}]}}},

@@ -152,7 +152,8 @@ def _add_format(body: json.Object, request: Request, losses: Losses) -> None:
         raise Untranslatable(f"{NAME} has no JSON output without a schema", param="response_format")
     if not traits_of(request.model).schemas:
         raise Untranslatable(f"{request.model} takes no schema for its answer", param="response_format")
-    schema = fit_schema(wanted.schema, losses)
+    described = {} if wanted.description is None else {"description": wanted.description}
+    schema = fit_schema(described | wanted.schema, losses)  # a format has no description of its own here
     body.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": schema}
 
 
