@@ -129,6 +129,14 @@ BLOCKS: dict[str, tuple[list[dict[str, Any]], list[events.Event]]] = {
         ),
         [events.BlockStarted(0, "reasoning"), events.ReasoningDelta(0, "hm"), events.BlockFinished(0)],
     ),
+    "thinking of another, wrapped": (
+        block(0, {"type": "redacted_thinking", "data": "cs1.x.encrypted.ZQ=="}),
+        [
+            events.BlockStarted(0, "reasoning"),
+            events.OpaqueDelta(0, Opaque("x", "encrypted", "e")),
+            events.BlockFinished(0),
+        ],
+    ),
     "redacted thinking": (
         block(0, {"type": "redacted_thinking", "data": "xyz"}),
         [

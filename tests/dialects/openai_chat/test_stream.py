@@ -15,7 +15,7 @@ from costspan.dialects.types import Profile
 from costspan.errors import Malformed
 from costspan.ir import events
 from costspan.ir.reply import FinishReason
-from costspan.ir.request import Block, Citation, Opaque, Reasoning, Text, ToolCall
+from costspan.ir.request import Block, Citation, Media, Opaque, Reasoning, Text, ToolCall
 from costspan.wire import json, sse
 
 ROOT = Path(__file__).parents[3]
@@ -170,11 +170,44 @@ CASES: dict[str, tuple[bytes, list[events.Event]]] = {
         + DONE,
         [
             STARTED,
+            events.BlockStarted(0, "tool_call", "a", "f", opaque=Opaque("x", "signature", "sig")),
+            events.ArgumentsDelta(0, "{}"),
+            events.BlockFinished(0),
+            events.Finished(FinishReason.TOOL_CALLS, "tool_calls"),
+            events.Ended(),
+        ],
+    ),
+    "an opaque part that comes after its call": (
+        chunk(call(index=0, id="a", function={"name": "f", "arguments": "{}"}))
+        + chunk({"reasoning_details": [{"type": "reasoning.encrypted", "id": "a", "data": "cs1.x.signature.c2ln"}]})
+        + chunk(finish="tool_calls")
+        + DONE,
+        [
+            STARTED,
             events.BlockStarted(0, "tool_call", "a", "f"),
             events.ArgumentsDelta(0, "{}"),
             events.OpaqueDelta(0, Opaque("x", "signature", "sig")),
             events.BlockFinished(0),
             events.Finished(FinishReason.TOOL_CALLS, "tool_calls"),
+            events.Ended(),
+        ],
+    ),
+    "pictures": (
+        chunk({"content": "a", "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]})
+        + chunk({"content": [{"type": "image_url", "image_url": {"url": "https://e.org/a"}}, {"type": "odd"}]})
+        + chunk(finish="stop")
+        + DONE,
+        [
+            STARTED,
+            events.BlockStarted(0, "text"),
+            events.TextDelta(0, "a"),
+            events.BlockFinished(0),
+            events.BlockStarted(1, "media", media=Media("image", "image/png", data="AA==")),
+            events.BlockFinished(1),
+            events.BlockStarted(2, "media", media=Media("image", url="https://e.org/a")),
+            events.BlockFinished(2),
+            events.Unread("content.odd"),
+            events.Finished(FinishReason.STOP, "stop"),
             events.Ended(),
         ],
     ),

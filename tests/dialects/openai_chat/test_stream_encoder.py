@@ -251,7 +251,7 @@ def test_the_seal_of_a_call_that_waits_comes_in_its_turn() -> None:
 
     shown = decode(encode([*made, events.Finished(FinishReason.TOOL_CALLS)]))
 
-    assert events.OpaqueDelta(1, SEAL) in shown
+    assert events.BlockStarted(1, "tool_call", "b", "f", opaque=SEAL) in shown
 
 
 def test_what_seals_a_text_comes_before_it() -> None:

@@ -166,16 +166,16 @@ def _as_text(block: Block, path: str) -> str:
 
 def _thinking(raw: json.Object, path: str) -> Iterator[Block]:
     text, signature = text_of(raw, "thinking", path), _optional(raw, "signature")
-    kept = _opaque("signature", signature) if signature and signature != UNSIGNED else None
+    kept = decode_opaque("signature", signature) if signature and signature != UNSIGNED else None
     if text or kept:
         yield Reasoning(text, opaque=kept)
 
 
 def _redacted(raw: json.Object, path: str) -> Iterator[Block]:
-    yield Reasoning(opaque=_opaque("redacted", text_of(raw, "data", path)))
+    yield Reasoning(opaque=decode_opaque("redacted", text_of(raw, "data", path)))
 
 
-def _opaque(kind: Literal["signature", "redacted"], data: str) -> Opaque:
+def decode_opaque(kind: Literal["signature", "redacted"], data: str) -> Opaque:
     """Ours, or the foreign one that was wrapped so that an Anthropic client could carry it."""
     return opaque.unwrap(data) or Opaque(NAME, kind, data)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from costspan.dialects.anthropic_messages.blocks_decode import decode_opaque
 from costspan.dialects.anthropic_messages.citations import decode_citation
 from costspan.dialects.anthropic_messages.errors import category_of, read_error
 from costspan.dialects.anthropic_messages.unread import of_block
@@ -13,7 +14,6 @@ from costspan.dialects.losses import Unread, beyond
 from costspan.dialects.types import PLAIN
 from costspan.errors import Malformed
 from costspan.ir import events
-from costspan.ir.request import Opaque
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Decoder:
                 yield events.ReasoningDelta(index, text)
             case {"type": "signature_delta", "signature": str(signature)}:
                 if signature != UNSIGNED:
-                    yield events.OpaqueDelta(index, Opaque(NAME, "signature", signature))
+                    yield events.OpaqueDelta(index, decode_opaque("signature", signature))
             case {"type": "citations_delta", "citation": dict(citation)}:
                 yield events.CitationAdded(index, decode_citation(citation))
             case {"type": str(unknown)}:
@@ -189,9 +189,9 @@ def _first_content(block: _Block) -> Iterator[events.Event]:
     if thinking := _text(raw, "thinking"):
         yield events.ReasoningDelta(index, thinking)
     if signature := _text(raw, "signature"):
-        yield events.OpaqueDelta(index, Opaque(NAME, "signature", signature))
+        yield events.OpaqueDelta(index, decode_opaque("signature", signature))
     if data := _text(raw, "data"):
-        yield events.OpaqueDelta(index, Opaque(NAME, "redacted", data))
+        yield events.OpaqueDelta(index, decode_opaque("redacted", data))
     citations = raw.get("citations")
     for citation in citations if isinstance(citations, list) else ():
         if isinstance(citation, dict):

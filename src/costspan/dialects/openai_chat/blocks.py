@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from costspan.dialects.openai_chat.reasoning import Detail
     from costspan.ir.events import BlockKind
-    from costspan.ir.request import Citation, Media
+    from costspan.ir.request import Citation, Media, Opaque
 
 
 class Blocks:
@@ -80,8 +80,8 @@ class Blocks:
         yield events.BlockStarted(block, "media", choice=self.choice, media=media)
         yield events.BlockFinished(block, self.choice)
 
-    def tool_call(self, call: json.Object) -> Iterator[events.Event]:
-        """One entry of `delta.tool_calls`: the start of a call, more arguments, or both."""
+    def tool_call(self, call: json.Object, sealed: Opaque | None = None) -> Iterator[events.Event]:
+        """One entry of `delta.tool_calls`: the start of a call, more arguments, or both. `sealed` came beside it."""
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
         id_, name = _text(call.get("id")), _text(function.get("name"))
@@ -95,7 +95,9 @@ class Blocks:
                 self._slots[slot] = block
             self.calls[id_] = block
             self._open_calls.append(block)
-            yield events.BlockStarted(block, "tool_call", id_, name, self.choice)
+            yield events.BlockStarted(block, "tool_call", id_, name, self.choice, opaque=sealed)
+        elif sealed is not None:
+            yield events.OpaqueDelta(block, sealed, self.choice)
         self._last_call = block
         arguments = function.get("arguments")
         if isinstance(arguments, dict):  # some hosts send the object itself

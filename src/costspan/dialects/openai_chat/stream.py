@@ -157,11 +157,13 @@ def _parts(blocks: Blocks, delta: json.Object, content: Any) -> Iterator[events.
     yield from _refusal(blocks, delta.get("refusal"))
     for citation in reasoning.citations(delta.get("annotations")):
         yield from blocks.citation(citation)
+    sealed = {detail.id: detail.opaque for detail in details if detail.id is not None and detail.opaque is not None}
     for call in _tool_calls(delta):
-        yield from blocks.tool_call(call)
-    for detail in details:
-        if detail.opaque is not None and detail.id in blocks.calls:
-            yield events.OpaqueDelta(blocks.calls[detail.id], detail.opaque, blocks.choice)
+        id_ = call.get("id")
+        yield from blocks.tool_call(call, sealed.pop(id_, None) if isinstance(id_, str) else None)
+    for known, opaque in sealed.items():
+        if known in blocks.calls:
+            yield events.OpaqueDelta(blocks.calls[known], opaque, blocks.choice)
 
 
 def _content(blocks: Blocks, content: Any) -> Iterator[events.Event]:  # noqa: ANN401 - JSON
