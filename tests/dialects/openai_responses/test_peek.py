@@ -69,9 +69,10 @@ def test_what_is_stored_elsewhere_is_told(fields: dict[str, Any], name: str, id_
 
 
 def test_what_is_stored_needs_no_input() -> None:
+    inputs: tuple[dict[str, Any], ...] = ({}, {"input": ""}, {"input": []})
     body = {"model": "m", "previous_response_id": "resp_1"}
 
-    assert [openai_responses.peek(body | more).prompt_chars for more in ({}, {"input": ""}, {"input": []})] == [0, 0, 0]
+    assert [openai_responses.peek(body | given).prompt_chars for given in inputs] == [0, 0, 0]
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
