@@ -55,6 +55,7 @@ REQUESTS: Final = {
     "json_mode": "JSON without a schema",
     "reasoning": "reasoning effort or budget",
     "thinking_tool_loop": "signed reasoning in a tool loop",
+    "signed_tool_call": "signed tool call in a loop",
     "cache_markers": "prompt-cache markers",
     "sampling_and_stop": "temperature, top_p, stop sequences, output limit",
     "top_k": "top_k",
@@ -72,6 +73,7 @@ REQUESTS: Final = {
     "safety_settings": "safety settings",
     "only_openai": "several parameters of OpenAI alone",
     "only_anthropic": "several parameters of Anthropic alone",
+    "only_gemini": "several parameters of Gemini alone",
 }
 """Features of requests, in the order of the page: the folder's name and what the page calls it."""
 ANSWERS: Final = {
