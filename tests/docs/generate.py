@@ -88,6 +88,7 @@ _PECULIARITIES = {
     "accepts_file_urls": "takes a plain URL in `file.file_data`",
     "accepts_reasoning": "takes `reasoning` and `reasoning_details` on assistant messages",
     "accepts_reasoning_content": "takes `reasoning_content` on assistant messages",
+    "fetches_nothing": "takes images and documents by their bytes only, of Claude",
     "ends_without_done": "sends no `[DONE]`: a stream is complete once every choice has a finish reason",
     "nine_character_tool_ids": "insists on tool-call ids of nine letters or digits",
     "reasoning_outside_completion": "does not count reasoning tokens in `completion_tokens`",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from costspan.ir.profile import Profile
 from costspan.providers.compatible import COMPATIBLE
 from costspan.providers.dialect_names import (
     BEDROCK_COHERE_EMBED,
@@ -114,6 +115,7 @@ _MAKERS = (
         version="/v1",
         needs=("project", "location"),
         catalog="google",
+        profile=Profile("vertex", quirks=frozenset({"fetches_nothing"})),
     ),
     # Converse serves every chat model; Claude by InvokeModel takes and gives more, in Anthropic's own dialect.
     Kind(
@@ -130,6 +132,7 @@ _MAKERS = (
         key_variable="AWS_BEARER_TOKEN_BEDROCK",
         needs=("region",),
         catalog="aws",
+        profile=Profile("bedrock", quirks=frozenset({"fetches_nothing"})),
     ),
     # docs.mistral.ai/api 2026-11-25
     Kind(

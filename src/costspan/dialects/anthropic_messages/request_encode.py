@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from costspan.dialects.anthropic_messages.blocks_encode import encode_blocks, encode_cache, simplest
+from costspan.dialects.anthropic_messages.hosted import check_media
 from costspan.dialects.anthropic_messages.vocabulary import NAME, TIERS_OUT
 from costspan.dialects.claude.models import traits_of
 from costspan.dialects.claude.schemas import fit_schema
@@ -33,6 +34,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     """
     if request.n > 1:
         raise Untranslatable(f"{NAME} gives one choice only", param="n")
+    check_media(request, profile)
     losses = Losses()
     body: json.Object = {"model": request.model, "messages": _messages(request, losses)}
     _add_system(body, request, losses)
