@@ -43,6 +43,16 @@ def test_thinking_between_calls_returns_between_them_and_a_signed_call_is_signed
     assert signed.messages[1].blocks == (ToolCall("call_3", "x", "{}", GEMINI),)
 
 
+def test_what_was_sent_back_without_its_seal_gives_way_to_what_is_kept() -> None:
+    recall = Recall()
+    recall.learn("key", told(THOUGHT, CALL))
+    bare, other = Reasoning("I need the clock."), Reasoning("Of another turn.")
+
+    assert recall.restore("key", asked(bare, CALL), "anthropic-messages") == asked(THOUGHT, CALL)
+    assert recall.restore("key", asked(other, CALL), "anthropic-messages") == asked(THOUGHT, other, CALL)
+    assert recall.restore("key", asked(bare, CALL), "gemini-generate") == asked(bare, CALL)
+
+
 def test_nobody_else_gets_it() -> None:
     recall = Recall()
     recall.learn("key", told(THOUGHT, CALL))

@@ -86,17 +86,19 @@ class Recall:
         ):
             return message
         blocks: list[Block] = []
+        recalled = ""
         called = False
         for block in message.blocks:
             if isinstance(block, ToolCall):
                 thoughts, restored = self._call(owner, block, origin)
                 at = len(blocks) if called else 0  # thinking stands before what was said with the first call
                 blocks[at:at] = thoughts
+                recalled += "".join(thought.text for thought in thoughts)
                 blocks.append(restored)
                 called = True
             else:
                 blocks.append(block)
-        return replace(message, blocks=tuple(blocks))
+        return replace(message, blocks=tuple(block for block in blocks if not _is_bare(block, recalled)))
 
     def _call(self, owner: str, call: ToolCall, origin: str) -> tuple[list[Reasoning], ToolCall]:
         sealed = self._kept.get((owner, call.id))
@@ -106,6 +108,11 @@ class Recall:
         if call.opaque is None and sealed.opaque is not None and sealed.opaque.origin == origin:
             return thoughts, replace(call, opaque=sealed.opaque)
         return thoughts, call
+
+
+def _is_bare(block: Block, recalled: str) -> bool:
+    """Whether the client sent this of what was `recalled`, without its seal. With it, nothing of that is lost."""
+    return isinstance(block, Reasoning) and block.opaque is None and bool(recalled) and block.text in recalled
 
 
 class Witness:
