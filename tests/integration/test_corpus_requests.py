@@ -1,114 +1,92 @@
-"""Recorded requests on their way to an upstream of the other dialect: what they say arrives, and losses are named."""
+"""Recorded requests through a whole gateway to upstreams of other dialects: what they say arrives, losses are named."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 
+from costspan.dialects import CLIENT_DIALECTS, DIALECTS
 from costspan.wire import json
-from fakes.conversations import Turn, answer
-from fakes.corpus import MISSING, ROWS, Row
-from fakes.gateway import running
+from fakes.corpus import GOOD, MISSING, ROWS, Row
+from fakes.corpus_requests import leaves, left, missing
+from fakes.gateway import Running, running
+from fakes.replay import again, path, replay
 from fakes.upstream import FakeUpstream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not ROWS, reason=MISSING)
 
-PATHS = {"openai-chat": "/v1/chat/completions", "anthropic-messages": "/v1/messages"}
-OTHER = {"openai-chat": "anthropic", "anthropic-messages": "openai"}
-SEVERAL_CHOICES = "dd-trace-py/contrib/litellm/completion_multiple_choices_with_tools#0"
-REQUESTS = {row.id: row for row in ROWS if row.id != SEVERAL_CHOICES and row.dialect in OTHER}
-
-
-def config(row: Row, url: str) -> str:
-    return f"""
-defaults: {{retries: 0}}
-providers:
-  host: {{kind: {OTHER[row.dialect]}, base_url: "{url}/v1", api_key: test-key}}
-routes: {{recorded: host/served}}
-"""
-
-
-async def send(row: Row, tmp_path: Path) -> tuple[int, dict[str, str], bytes, list[bytes]]:
-    """Status, headers and body for the client, and what the upstream was sent."""
-    reply = answer(Turn("Hi"), chat=row.dialect != "openai-chat", stream=row.request.get("stream") is True)
-    data = json.dumps({**row.request, "model": "recorded"})
-    headers = {"content-type": "application/json"}
-    async with (
-        FakeUpstream(reply) as upstream,
-        running(tmp_path, config(row, upstream.url)) as gateway,
-        aiohttp.ClientSession() as client,
-        client.post(gateway.url + PATHS[row.dialect], data=data, headers=headers) as response,
-    ):
-        shown = {name.lower(): value for name, value in response.headers.items()}
-        return response.status, shown, await response.read(), [request.body for request in upstream.requests]
-
-
-def said(value: Any, key: str = "") -> Iterator[str]:
-    """The texts of messages and prompts, names of tools and results, images."""
-    if isinstance(value, str):
-        if value and key in {"content", "text", "name", "data", "url", "description"}:
-            yield value.removeprefix("data:image/png;base64,")
-    elif isinstance(value, list):
-        for item in value:
-            yield from said(item, key)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from said(item, name)
-
-
-def strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for item in value if isinstance(value, list) else value.values():
-            yield from strings(item)
-
-
-DROPPED = {
-    "openai-chat": {
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "seed",
-        "usage",  # OpenRouter's switch
-        "venice_parameters",
-    },
-    "anthropic-messages": {
-        "anthropic_version",  # Vertex' place for the header
-        "cache_control",  # OpenAI caches by itself
-    },
+ASKED = {row.id: row for row in ROWS if row.dialect in CLIENT_DIALECTS}
+KINDS = {
+    "anthropic-messages": "kind: anthropic",
+    "bedrock-converse": "kind: bedrock, region: us-east-1",
+    "cohere-chat": "kind: cohere",
+    "gemini-generate": "kind: gemini",
+    "mistral-chat": "kind: mistral",
+    "openai-chat": "kind: openai, dialects: [openai-chat]",
+    "openai-responses": "kind: openai, dialects: [openai-responses]",
 }
-"""What the other dialect has no place for, by the client's: each has to be named in the answer's header."""
+TWO_CHOICES = "dd-trace-py/contrib/litellm/completion_multiple_choices_with_tools#0"
+REFUSED = {
+    **{(TWO_CHOICES, target): "n" for target in DIALECTS if target not in {"gemini-generate", "mistral-chat"}},
+    (
+        "dd-trace-py/contrib/anthropic/anthropic_completion_tools_call_with_tool_result_stream_helper#0",
+        "gemini-generate",
+    ): "messages.tool_call_id",
+    ("langchaingo/llms/openai/TestMultiContentImage#0", "bedrock-converse"): "messages.image",
+    (
+        "pydantic-ai/models/google/test_structured_output/test_native_output_with_function_tools_stream#1",
+        "cohere-chat",
+    ): "response_format",
+}
+"""As in tests/dialects/test_recorded_requests.py, which says why."""
 
 
-def all_keys(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        return set(value).union(*(all_keys(item) for item in value.values()))
-    return set().union(*(all_keys(item) for item in value)) if isinstance(value, list) else set()
+def config(url: str) -> str:
+    providers = "\n".join(f'  {name}: {{{kind}, base_url: "{url}", api_key: test-key}}' for name, kind in KINDS.items())
+    routes = "\n".join(f"  to-{name}: {name}/served" for name in KINDS)
+    return f"defaults: {{retries: 0}}\nproviders:\n{providers}\nroutes:\n{routes}"
 
 
-@pytest.mark.parametrize("name", REQUESTS)
-async def test_what_a_request_says_arrives(tmp_path: Path, name: str) -> None:
-    row = REQUESTS[name]
-    status, headers, _, bodies = await send(row, tmp_path)
-
-    arrived = list(strings(json.loads_object(bodies[0])))
-    parts = [row.request.get(part) for part in ("messages", "system", "tools")]
-    assert status == 200
-    assert [text for text in said(parts) if not any(text in other for other in arrived)] == []
-    lost = all_keys({**row.request, "tools": None}) & DROPPED[row.dialect]
-    assert lost <= set(headers.get("x-costspan-dropped", "").split(","))
-    assert headers.get("x-costspan-dropped") is None or lost or "reasoning" in headers["x-costspan-dropped"]
+def speaks(target: str, *, stream: bool) -> Row:
+    """A recorded answer of the target."""
+    return next(row for row in GOOD.values() if row.dialect == target and row.stream == stream)
 
 
-async def test_several_choices_are_refused_where_there_can_be_only_one(tmp_path: Path) -> None:
-    (row,) = (row for row in ROWS if row.id == SEVERAL_CHOICES)
-    status, _, body, bodies = await send(row, tmp_path)
+async def ask(gateway: Running, row: Row, target: str) -> tuple[int, set[str], bytes]:
+    """Status, what the gateway says it has dropped, and the body."""
+    body, route = again(row), f"to-{target}"
+    stream = row.request.get("stream") is True
+    url = gateway.url + path(row.dialect, stream=stream).replace("recorded", route)
+    if "model" in body:
+        body["model"] = route
+    headers = {"content-type": "application/json"}
+    async with aiohttp.ClientSession() as client, client.post(url, data=json.dumps(body), headers=headers) as response:
+        dropped = set(response.headers.get("x-costspan-dropped", "").split(",")) - {""}
+        return response.status, dropped, await response.read()
 
-    assert (status, bodies) == (400, [])
-    assert json.loads_object(body)["error"]["param"] == "n"
+
+@pytest.mark.parametrize("name", ASKED)
+async def test_what_a_request_says_arrives_at_every_upstream_or_is_named(tmp_path: Path, name: str) -> None:
+    row = ASKED[name]
+    stream = row.request.get("stream") is True
+    for target in sorted(DIALECTS.keys() - {row.dialect}):
+        async with (
+            FakeUpstream(replay(speaks(target, stream=stream))) as upstream,
+            running(tmp_path, config(upstream.url)) as gateway,
+        ):
+            status, dropped, answer = await ask(gateway, row, target)
+
+        if param := REFUSED.get((name, target)):
+            assert (target, status, upstream.requests) == (target, 400, [])
+            assert json.loads_object(answer)["error"].get("param", param) == param
+            continue
+        assert (target, status) == (target, 200)
+        (sent,) = upstream.requests
+        said = row.request if target != "bedrock-converse" or row.request.get("tool_choice") != "none" else {}
+        losses = tuple(loss for loss in dropped if not loss.startswith("response."))
+        assert missing(left(said, losses), leaves(json.loads_object(sent.body))) == [], target
