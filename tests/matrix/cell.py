@@ -31,7 +31,10 @@ class Client(Protocol):
 
 
 def outcome(client: Client, stage: Stage, scene: Scene, model: str = "") -> str:
-    """What became of it: `ok`, `refused: tools`, or what was left out: `dropped: seed`, `reasoning not asked for`."""
+    """What became of it: `ok`, `refused: tools`, or what was left out: `dropped: seed`, `reasoning not asked for`.
+
+    A refusal is the gateway's, before it asks anybody, unless it says `refused by the provider`.
+    """
     stage.begin(scene)
     heard: list[Heard] = []
     refusal: Declined | None = None
@@ -39,6 +42,8 @@ def outcome(client: Client, stage: Stage, scene: Scene, model: str = "") -> str:
         heard.extend(client.converse(model or stage.model, scene))
     except Declined as declined:
         refusal = declined
+    if refusal is not None and stage.problems:
+        return f"refused by the provider: {stage.problems[0]}"
     assert stage.problems == []
     if refusal is not None:
         assert (refusal.status, refusal.code) == (400, "unsupported_parameter"), str(refusal)

@@ -32,7 +32,17 @@ _UNASKED = (
     "verified. Chat completions have no word for it, so it is not asked for. The sealed reasoning is, and comes back."
 )
 
+_NO_URL = "Bedrock and Vertex fetch nothing for Claude, and the gateway fetches nothing for anybody: bytes go."
+_PASSED = "A request in the provider's own dialect goes as it is. What the provider refuses, it refuses."
+
 NOTES = (
+    Note(
+        *("anthropic", "*: claude", "image by URL"),
+        "refused by the provider: messages: image sources of type url are not supported",
+        _PASSED,
+    ),
+    Note("*", "*: claude", "image by URL", "refused: messages.image", _NO_URL),
+    Note("*", "bedrock: converse", "image by URL", "refused: messages.image", _NO_URL),
     Note("openai responses", "openai: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
     Note("openai responses", "azure: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
     Note("anthropic", "openai: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 KEY, OTHER_KEY = "test-key-of-the-application", "test-key-of-its-next-process"
 SYSTEM = "Be brief."
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+CAT = "https://example.com/cat.png"
 PLACE: dict[str, Any] = {
     "type": "object",
     "properties": {"city": {"type": "string"}},
@@ -35,10 +36,16 @@ class Scene:
     turns: tuple[Turn, ...]
     results: tuple[str, ...] = ()
     stream: bool = False
-    image: bool = False
+    image: str = ""
+    """In base64, or its URL."""
     tool: bool = False
     schema: bool = False
     thinks: bool = False
+
+    @property
+    def image_url(self) -> str:
+        """The image as a URL."""
+        return f"data:image/png;base64,{PNG}" if self.image == PNG else self.image
 
     def played(self, wire: Wire, run: int) -> tuple[Turn, ...]:
         """The turns with call ids as `wire` writes them, others in every run."""
@@ -48,7 +55,7 @@ class Scene:
         """What the upstream has to be asked, one for each of its turns."""
         said: list[Line] = [("user", self.prompt)]
         if self.image:
-            said.append(("image", "image/png", PNG))
+            said.append(("image", "image/png" if self.image == PNG else "url", self.image))
         found: list[Asked] = []
         for turn in turns:
             found.append(
@@ -92,7 +99,8 @@ SCENES = (
     Scene("reasoning, streamed", "Is it cold in Oslo?", _REASONED, ("snow",), stream=True, tool=True, thinks=True),
     Scene("schema", "Name a city.", (Turn('{"city": "Oslo"}'),), schema=True),
     Scene("schema, streamed", "Name a city.", (Turn('{"city": "Oslo"}'),), stream=True, schema=True),
-    Scene("image", "What is this?", (Turn("A red dot."),), image=True),
+    Scene("image", "What is this?", (Turn("A red dot."),), image=PNG),
+    Scene("image by URL", "What is this?", (Turn("A cat."),), image=CAT),
 )
 
 

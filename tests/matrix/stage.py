@@ -89,7 +89,7 @@ class Stage:
                 self.upstream.check_door(request)
             asked = wire.read(request)
         except (Wrong, KeyError, TypeError, AttributeError) as problem:
-            self.problems.append(f"{type(problem).__name__}: {problem} in {request.body.decode()}")
+            self.problems.append(str(problem) if isinstance(problem, Wrong) else repr(problem))
             return wire.refuse(str(problem))
         self.asked.append(asked)
         return wire.answer(self.turns[len(self.asked) - 1], asked)

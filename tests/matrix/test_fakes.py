@@ -15,7 +15,7 @@ from matrix.clients.google_genai import GoogleGenai
 from matrix.clients.mistral import MistralSDK
 from matrix.clients.openai_chat import OpenAIChat
 from matrix.clients.openai_responses import OpenAIResponses
-from matrix.scenes import SCENES
+from matrix.scenes import CAT, SCENES
 from matrix.stage import Stage
 from matrix.upstreams import UPSTREAMS
 
@@ -37,6 +37,7 @@ NAMES: dict[str, Callable[[str], Client]] = {
     "cohere": CohereSDK,
     "mistral": MistralSDK,
 }
+NO_URL = "refused by the provider: messages: image sources of type url are not supported"
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -48,5 +49,9 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 def test_a_fake_is_taken_for_the_provider(stage: Stage, scene: Scene) -> None:
+    if (stage.upstream.name, scene.image) == ("bedrock: converse", CAT):
+        pytest.skip("AWS's SDK has no word for an image's URL")
     with closing(NAMES[stage.upstream.name](stage.url)) as client:
-        assert outcome(client, stage, scene) == "ok"
+        found = outcome(client, stage, scene)
+
+    assert found == (NO_URL if scene.image == CAT and "claude" in stage.upstream.name else "ok")

@@ -192,6 +192,8 @@ def _lines(message: json.Object) -> Iterator[Line]:
                 yield role, text
             case "user", {"type": "image", "source": {"type": "base64", "media_type": type_, "data": data}}:
                 yield "image", type_, data
+            case "user", {"type": "image", "source": {"type": "url", "url": url}}:
+                yield "image", "url", url
             case "user", {"type": "tool_result", "tool_use_id": id_, "content": content}:
                 only(block, "tool_result", "type tool_use_id content is_error")
                 yield "result", id_, "".join(inner["text"] for inner in _blocks(content))

@@ -24,8 +24,10 @@ STREAM = (("content-type", "text/event-stream"),)
 CREATED = 1764000000
 
 Line = tuple[str, ...]
-"""One thing that was said: `user` text, `image` type data, `thinking` text, `seal` data, `assistant` text, `call` id
-name arguments, `result` id text. Arguments are compact JSON with sorted keys; a seal stands before what it seals."""
+"""One thing that was said: `user` text, `image` type data (or `url` and it), `thinking` text, `seal` data, `assistant`
+text, `call` id name arguments, `result` id text. Arguments are compact JSON with sorted keys; a seal stands before what
+it seals.
+"""
 
 
 class Wrong(Exception):
@@ -138,8 +140,10 @@ def ordered(value: Any) -> Any:
     return [ordered(item) for item in value] if isinstance(value, list) else value
 
 
-def data_url(url: Any) -> Line:
-    """The image in a `data:` URL."""
+def image(url: Any) -> Line:
+    """The image in a `data:` URL, or at another."""
+    if str(url).startswith("https://"):
+        return ("image", "url", str(url))
     head, _, data = str(url).partition(";base64,")
     if not data or not head.startswith("data:image/"):
         raise Wrong(f"no image in {str(url)[:40]!r}")

@@ -26,6 +26,13 @@ _VERTEX = re.compile(r".*/publishers/anthropic/models/(?P<model>[^/:]+):(?P<stre
 _BEDROCK = re.compile(r"/model/(?P<model>[^/]+)/(?P<stream>invoke-with-response-stream|invoke)")
 
 
+def by_bytes(asked: Asked) -> Asked:
+    """Neither cloud fetches images (platform.claude.com/docs, vision, read 2026-11-25)."""
+    if any(line[:2] == ("image", "url") for line in asked.talk):
+        raise Wrong("messages: image sources of type url are not supported")
+    return asked
+
+
 @dataclass(frozen=True)
 class VertexClaude(AnthropicMessages):
     """Vertex: server-sent events, and `stream` in the body too."""
@@ -39,7 +46,7 @@ class VertexClaude(AnthropicMessages):
         check_version(body, body.get("anthropic_version"), "vertex-2023-10-16")
         if body.get("stream", False) != stream:
             raise Wrong(f"stream: {body.get('stream')}")
-        return self.understand(body, found["model"], stream=stream)
+        return by_bytes(self.understand(body, found["model"], stream=stream))
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class BedrockClaude(AnthropicMessages):
             raise Wrong(f"path: {request.path}")
         body = body_of(request, f"anthropic_version {FIELDS}")
         check_version(body, body.get("anthropic_version"), "bedrock-2023-05-31")
-        return self.understand(body, unquote(found["model"]), stream=found["stream"] != "invoke")
+        return by_bytes(self.understand(body, unquote(found["model"]), stream=found["stream"] != "invoke"))
 
     def answer(self, turn: Turn, asked: Asked) -> Answer:
         if not asked.stream:

@@ -15,7 +15,7 @@ from fakes.wires.asked import (
     arguments,
     body_of,
     check_results,
-    data_url,
+    image,
     named,
     only,
     pieces,
@@ -135,7 +135,7 @@ def _lines(message: json.Object) -> Iterator[Line]:
                     case {"type": "text", "text": str(text)}:
                         yield "user", text
                     case {"type": "image_url", "image_url": {"url": url}}:
-                        yield data_url(url)
+                        yield image(url)
                     case _:
                         raise Wrong(f"a content part: {part}")
         case {"role": "assistant"}:

@@ -83,7 +83,7 @@ class GeminiGenerate:
             role = content["role"]
             signed = signed and role == "model"
             for part in content["parts"]:
-                only(part, "part", "text thought thoughtSignature inlineData functionCall functionResponse")
+                only(part, "part", "text thought thoughtSignature inlineData fileData functionCall functionResponse")
                 if "functionCall" in part:
                     if not signed and not part.get("thoughtSignature"):
                         raise Wrong("Function call is missing a thought_signature in functionCall parts.")
@@ -99,13 +99,12 @@ class GeminiGenerate:
         match role, part:
             case "user", {"text": str(text)}:
                 yield role, text
-            case "user", {"inlineData": {"mimeType": type_, "data": data}}:
-                yield "image", type_, data.translate(_STANDARD)
+            case "user", {"inlineData": _} | {"fileData": _}:
+                yield _image(part)
             case "user", {"functionResponse": response}:
                 yield _result(response, calls)
             case "model", {"text": str(text)}:
-                if text and not part.get("thought"):  # its own thoughts it needs no more
-                    yield "assistant", text
+                yield from [("assistant", text)] * bool(text and not part.get("thought"))  # it needs no thoughts again
             case "model", {"functionCall": call}:
                 only(call, "functionCall", "id name args")
                 yield "call", call.get("id", ""), call["name"], compact(call.get("args", {}))
@@ -186,6 +185,12 @@ def _usage(turn: Turn) -> json.Object:
         "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": turn.cached}],
         **thoughts,
     }
+
+
+def _image(part: json.Object) -> Line:
+    if "fileData" in part:
+        return ("image", "url", part["fileData"]["fileUri"])
+    return ("image", part["inlineData"]["mimeType"], part["inlineData"]["data"].translate(_STANDARD))
 
 
 def _result(response: json.Object, calls: list[tuple[str, str]]) -> Line:

@@ -17,7 +17,7 @@ from fakes.wires.asked import (
     arguments,
     body_of,
     check_results,
-    data_url,
+    image,
     only,
     pieces,
     refused,
@@ -194,7 +194,7 @@ def _part(part: json.Object) -> Line:
         case {"type": "text", "text": str(text), **rest} if not rest:
             return ("user", text)
         case {"type": "image_url", "image_url": {"url": url, **more}} if set(more) <= {"detail"}:
-            return data_url(url)
+            return image(url)
         case _:
             raise Wrong(f"a content part: {part}")
 

@@ -17,7 +17,7 @@ from fakes.wires.asked import (
     arguments,
     body_of,
     check_results,
-    data_url,
+    image,
     named,
     only,
     pieces,
@@ -246,7 +246,7 @@ def _part(role: str, part: json.Object) -> Line:
             return (role, text)
         case "user", {"type": "input_image", "image_url": str(url)}:
             only(part, "input_image", "type image_url detail")
-            return data_url(url)
+            return image(url)
         case "assistant", {"type": "output_text", "text": str(text)}:
             only(part, "output_text", "type text annotations logprobs")
             return (role, text)

@@ -76,7 +76,7 @@ class AnthropicMessages:
             return said
         except anthropic.BadRequestError as error:
             body: Any = error.body
-            problem = body["error"]
+            problem = body.get("error", body)  # Bedrock's is flat
             raise Declined(error.status_code, problem.get("code"), problem.get("param"), problem["message"]) from error
 
     def _heard(self, said: Message) -> Heard:
@@ -154,5 +154,7 @@ def check(events: list[tuple[str, Any]]) -> None:
 def _prompt(scene: Scene) -> Any:
     if not scene.image:
         return scene.prompt
-    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
-    return [{"type": "text", "text": scene.prompt}, image]
+    source = {"type": "url", "url": scene.image}
+    if scene.image == PNG:
+        source = {"type": "base64", "media_type": "image/png", "data": PNG}
+    return [{"type": "text", "text": scene.prompt}, {"type": "image", "source": source}]

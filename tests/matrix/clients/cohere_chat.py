@@ -10,7 +10,7 @@ from cohere.core.api_error import ApiError
 from fakes.conversations import Call
 from fakes.wires.asked import Spent, arguments
 from matrix.clients.ears import Ears
-from matrix.scenes import BUDGET, KEY, MAX_TOKENS, PLACE, PNG, SYSTEM, TOOL, Declined, Heard
+from matrix.scenes import BUDGET, KEY, MAX_TOKENS, PLACE, SYSTEM, TOOL, Declined, Heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,5 +111,5 @@ def _add_call(calls: list[dict[str, Any]], event: Any) -> None:
 def _prompt(scene: Scene) -> Any:
     if not scene.image:
         return scene.prompt
-    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+    image = {"type": "image_url", "image_url": {"url": scene.image_url}}
     return [{"type": "text", "text": scene.prompt}, image]

@@ -46,8 +46,10 @@ class GoogleGenai:
         """Play `scene`: what is heard, answer by answer."""
         chat = self._sdk.chats.create(model=model, config=_config(scene))
         message: list[Any] = [types.Part(text=scene.prompt)]
-        if scene.image:
+        if scene.image == PNG:
             message.append(types.Part.from_bytes(data=base64.b64decode(PNG), mime_type="image/png"))
+        elif scene.image:
+            message.append(types.Part.from_uri(file_uri=scene.image, mime_type="image/png"))
         for _ in scene.turns:
             chunks = self._ask(chat, message, stream=scene.stream)
             assert len(chat.get_history(curated=True)) == len(chat.get_history()), "the SDK takes the turn for invalid"
@@ -71,8 +73,9 @@ class GoogleGenai:
                 types.GenerateContentResponse.model_validate(chunk)
             return chunks
         except errors.ClientError as error:
-            details = error.details["error"]
-            raise Declined(error.code, details.get("reason"), details.get("param"), str(error.message)) from error
+            info: Any = next((one for one in error.details["error"].get("details", ()) if "reason" in one), {})
+            param = info.get("metadata", {}).get("param")
+            raise Declined(error.code, info.get("reason"), param, str(error.message)) from error
 
     def _heard(self, chunks: list[types.GenerateContentResponse]) -> Heard:
         found = [candidate for chunk in chunks for candidate in chunk.candidates or ()]

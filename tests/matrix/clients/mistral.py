@@ -10,7 +10,7 @@ from costspan.wire import json
 from fakes.conversations import Call
 from fakes.wires.asked import Spent, arguments
 from matrix.clients.ears import Ears
-from matrix.scenes import KEY, MAX_TOKENS, PLACE, PNG, SYSTEM, TOOL, Declined, Heard
+from matrix.scenes import KEY, MAX_TOKENS, PLACE, SYSTEM, TOOL, Declined, Heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,5 +112,5 @@ def _added(chunks: Iterable[Any]) -> dict[str, Any]:
 def _prompt(scene: Scene) -> Any:
     if not scene.image:
         return scene.prompt
-    image = {"type": "image_url", "image_url": f"data:image/png;base64,{PNG}"}
+    image = {"type": "image_url", "image_url": scene.image_url}
     return [{"type": "text", "text": scene.prompt}, image]

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from fakes.conversations import Call
 from fakes.wires.asked import Spent, arguments
 from matrix.clients.ears import Ears
-from matrix.scenes import KEY, MAX_TOKENS, PLACE, PNG, SYSTEM, TOOL, Declined, Heard
+from matrix.scenes import KEY, MAX_TOKENS, PLACE, SYSTEM, TOOL, Declined, Heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,5 +128,5 @@ def check(events: list[tuple[str, Any]]) -> None:
 def _prompt(scene: Scene) -> Any:
     if not scene.image:
         return scene.prompt
-    image = {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}", "detail": "auto"}
+    image = {"type": "input_image", "image_url": scene.image_url, "detail": "auto"}
     return [{"type": "input_text", "text": scene.prompt}, image]
