@@ -157,6 +157,7 @@ async def test_a_stream_cannot_be_signed(chains: Chains, signs: Authorities) -> 
     class Upload:
         length: int | None = None
         begun = False
+        ended = False
 
         async def chunk(self) -> bytes:
             return b""

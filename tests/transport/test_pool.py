@@ -697,12 +697,14 @@ class Pieces:
     def __init__(self, *pieces: bytes, length: int | None = None) -> None:
         self.length = length
         self.begun = False
+        self.ended = False
         self.taken = 0
         self._pieces = [*pieces]
 
     async def chunk(self) -> bytes:
         self.begun = True
         if not self._pieces:
+            self.ended = True
             return b""
         self.taken += 1
         await asyncio.sleep(0)
@@ -768,3 +770,12 @@ async def test_what_the_client_s_body_raises_ends_the_exchange_and_the_connectio
 
         assert pool.idle == 0
         assert await fetch(pool) == (200, b"ok")
+
+
+@pytest.mark.parametrize("length", [3, 5])
+async def test_a_body_of_another_length_than_announced_is_not_sent_on_a_connection_that_lives_on(length: int) -> None:
+    async with serving(Answer(200, body=b"ok")) as (upstream, pool):
+        with pytest.raises(RuntimeError):
+            await ask(pool, upload(Pieces(b"four", length=length)))
+
+        await upstream.connections_open(0)

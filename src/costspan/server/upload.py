@@ -41,6 +41,7 @@ class BodyUpload:
 
     def __init__(self, request: web.BaseRequest, limit: int) -> None:
         self.begun = False
+        self.ended = False
         self.length = request.content_length
         self._content = request.content
         self._limit = limit
@@ -54,17 +55,16 @@ class BodyUpload:
     async def read(self) -> bytes:
         """The next bytes, as they come; none at the end. Raises `ClientError`."""
         content = self._content
-        if content.at_eof():
-            return b""
         try:
             async with asyncio.timeout(bodies.IDLE_SECONDS):
-                data = await content.readany()
+                data = await content.readany()  # raises where the body broke, also at what looks like its end
             if (flaw := content.exception()) is not None:
                 raise flaw
         except TimeoutError:
             raise bodies.too_slow() from None
-        except RequestPayloadError:
+        except (RequestPayloadError, ConnectionError):
             raise bodies.broken() from None
+        self.ended = not data
         self._size += len(data)
         if self._size > self._limit:
             raise bodies.too_large(self._limit)
@@ -76,12 +76,12 @@ class FormUpload:
 
     def __init__(self, request: web.BaseRequest, form: Form, body: BodyUpload) -> None:
         self.begun = False
+        self.ended = False
         self.length: int | None = None
         self.content_type = request.headers["Content-Type"]
         self._declared = request.content_length
         self._form = form
         self._body = body
-        self._ended = False
         self._model = ""
 
     @property
@@ -91,7 +91,7 @@ class FormUpload:
 
     async def until_routable(self) -> None:
         """Read until the model is known and the text before the first file with it, or to the end."""
-        while not self._ended and not ("model" in self._form.fields and self._form.files):
+        while not self.ended and not ("model" in self._form.fields and self._form.files):
             await self._read()
         self._model = self._form.fields.get("model", "")
 
@@ -106,7 +106,7 @@ class FormUpload:
         """See the protocol."""
         self.begun = True
         while not (data := self._form.take()):
-            if self._ended:
+            if self.ended:
                 return b""
             await self._read()
         return data
@@ -117,7 +117,7 @@ class FormUpload:
             if data:
                 self._form.feed(data)
             else:
-                self._ended = True
+                self.ended = True
                 self._form.finish()
         except Malformed:
             raise ClientError(
@@ -144,5 +144,9 @@ async def begin(request: web.BaseRequest, limit: int) -> FormUpload:
     except Malformed:
         raise ClientError("the form has no valid boundary", code="bad_framing") from None
     begun = FormUpload(request, form, body)
-    await begun.until_routable()
+    try:
+        async with asyncio.timeout(bodies.TOTAL_SECONDS):
+            await begun.until_routable()
+    except TimeoutError:
+        raise bodies.too_slow() from None
     return begun

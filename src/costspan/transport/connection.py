@@ -10,6 +10,7 @@ The timer is armed once and moves itself on (asyncio.timeout for each chunk woul
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from typing import TYPE_CHECKING, cast
 
@@ -136,15 +137,32 @@ class Connection(asyncio.Protocol):
         Raises what `body` raises, and `upstream_write_timeout` when the socket takes nothing for `timeout` seconds.
         """
         self._uploading = True
-        chunked = body.length is None
-        while self.message is None and self.error is None and not self._transport.is_closing():
+        sending = self._loop.create_task(self._send_all(body, timeout))  # ended below, whatever happens
+        sending.add_done_callback(lambda _: self._wake())
+        try:
+            while not sending.done() and self.message is None and self.error is None:
+                await self.wait_until(math.inf)  # a client that pauses must not keep an answer from being seen
+        finally:
+            sending.cancel()
+            await asyncio.wait((sending,))
+            failure = None if sending.cancelled() else sending.exception()
+        if failure is not None and self.message is None:
+            raise failure
+
+    async def _send_all(self, body: Upload, timeout: float) -> None:
+        left = body.length
+        while not self._transport.is_closing():
             data = await body.chunk()
+            if left is not None:
+                left -= len(data)
+                if left < 0 or (left and not data):  # or what follows on the connection would be read as its body
+                    raise RuntimeError("a body is not as long as was announced")
             if not data:
-                if chunked:
+                if left is None:
                     self._transport.write(b"0\r\n\r\n")
                 self._uploading = False
                 return
-            self._transport.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+            self._transport.write(b"%x\r\n%s\r\n" % (len(data), data) if left is None else data)
             await self._drained(timeout)
 
     async def _drained(self, timeout: float) -> None:

@@ -16,6 +16,8 @@ class Upload(Protocol):
     """In bytes, None where it is not known before its end."""
     begun: bool
     """Whether any of it was taken: then it cannot be sent again."""
+    ended: bool
+    """Whether all of it came."""
 
     async def chunk(self) -> bytes:
         """The next bytes, `b""` at the end. Raises `ClientError` when the client's body breaks off or is too large."""
