@@ -24,6 +24,19 @@ TYPES = frozenset(
         "timeout_error",
     }
 )
+STATUSES = frozenset(
+    {
+        "DEADLINE_EXCEEDED",
+        "INTERNAL",
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "UNAUTHENTICATED",
+        "UNAVAILABLE",
+    }
+)
+"""Google's words for what went wrong."""
 PYTHON = re.compile(rb"Traceback|Error\(|Exception|aiohttp|orjson|asyncio|line \d+, in |0x[0-9a-f]{8,}")
 """Signs that something of the program shows."""
 
@@ -39,6 +52,8 @@ def error_of(reply: Reply, dialect: str = "openai") -> dict[str, Any]:
     assert not PYTHON.search(reply.raw), reply.raw
     body = json.loads_object(reply.body)
     error: dict[str, Any] = body["error"]
+    if dialect == "gemini":
+        return _of_google(body, reply)
     if dialect == "anthropic":
         assert (body["type"], body["request_id"]) == ("error", headers["x-request-id"])
         assert set(body) == {"type", "error", "request_id"}
@@ -50,3 +65,19 @@ def error_of(reply: Reply, dialect: str = "openai") -> dict[str, Any]:
     assert isinstance(error["message"], str)
     assert error["message"]
     return error
+
+
+def _of_google(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
+    """Google's error, with `code` and `param` where those of the others are; its own code is the HTTP status."""
+    error: dict[str, Any] = body["error"]
+    assert set(body) == {"error"}
+    assert error.keys() == {"code", "message", "status", "details"}
+    assert error["code"] == reply.status
+    assert error["status"] in STATUSES, error["status"]
+    assert isinstance(error["message"], str)
+    assert error["message"]
+    details = {detail["@type"].rpartition("/")[2]: detail for detail in error["details"]}
+    info = details["google.rpc.ErrorInfo"]
+    assert info["domain"] == "costspan"
+    assert details["google.rpc.RequestInfo"]["requestId"] == reply.headers["x-request-id"]
+    return {**error, "code": info["reason"], "param": info.get("metadata", {}).get("param")}

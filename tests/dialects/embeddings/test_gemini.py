@@ -6,6 +6,7 @@ import httpx
 import pytest
 from google import genai
 
+from costspan.dialects import gemini_generate
 from costspan.dialects.embeddings import gemini, gemini_batch, openai
 from costspan.dialects.types import ErrorAnswer, Peek, StreamOptions
 from costspan.errors import ClientError, Malformed, Untranslatable
@@ -263,3 +264,13 @@ def test_the_official_sdk_raises_on_our_errors() -> None:
             client.models.embed_content(model="the-model", contents="Hi")
 
     assert (caught.value.code, caught.value.status, caught.value.message) == (404, "NOT_FOUND", "No such route")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504])
+def test_errors_are_told_as_on_google_s_other_paths(status: int) -> None:
+    tried = ({"target": "one/m", "status": status, "error_type": "x"},)
+    for error in (
+        ErrorAnswer(status, "some_code", "No such route", "cs_1", param="model"),
+        ErrorAnswer(status, "some_code", "No such route", "cs_1", attempts=tried),
+    ):
+        assert gemini.encode_error(error) == gemini_generate.encode_error(error)

@@ -48,6 +48,8 @@ _WORDS: Final[Mapping[int, str]] = MappingProxyType(
         401: "UNAUTHENTICATED",
         403: "PERMISSION_DENIED",
         404: "NOT_FOUND",
+        408: "DEADLINE_EXCEEDED",
+        409: "ABORTED",
         429: "RESOURCE_EXHAUSTED",
         499: "CANCELLED",
         501: "UNIMPLEMENTED",
@@ -55,6 +57,7 @@ _WORDS: Final[Mapping[int, str]] = MappingProxyType(
         504: "DEADLINE_EXCEEDED",
     }
 )
+_TYPE: Final = "type.googleapis.com/google.rpc."
 _SERVER_ERRORS: Final = 500
 _BAD_KEY: Final = re.compile(r"API[ _]key not valid|API_KEY_INVALID", re.IGNORECASE)
 _CONTEXT_LENGTH: Final = re.compile(r"exceeds the maximum number of tokens|input token count|too long", re.IGNORECASE)
@@ -97,23 +100,18 @@ def _category(status: int, word: str | None, message: str) -> Category:
 
 
 def encode_error(error: ErrorAnswer) -> bytes:
-    """An error answer's body. What Google has no field for stands in an ErrorInfo among the details."""
+    """An error answer's body, as on Google's other paths."""
+    info: json.Object = {"@type": f"{_TYPE}ErrorInfo", "reason": error.code, "domain": "costspan"}
+    if error.param is not None:
+        info["metadata"] = {"param": error.param}
+    details: list[json.Object] = [info, {"@type": f"{_TYPE}RequestInfo", "requestId": error.exchange_id}]
+    if error.attempts:
+        details.append({"@type": "costspan/Attempts", "attempts": list(error.attempts)})
     fallback = "INTERNAL" if error.status >= _SERVER_ERRORS else "INVALID_ARGUMENT"
-    metadata = {"exchange_id": error.exchange_id, **({"param": error.param} if error.param else {})}
-    details: list[json.Object] = [
-        {
-            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-            "reason": error.code,
-            "domain": "costspan",
-            "metadata": metadata,
-        }
-    ]
     shown: json.Object = {
         "code": error.status,
         "message": error.message,
         "status": _WORDS.get(error.status, fallback),
         "details": details,
     }
-    if error.attempts:
-        shown["attempts"] = list(error.attempts)
     return json.dumps({"error": shown})
