@@ -11,10 +11,13 @@ from costspan.server import body as bodies
 from costspan.server import protocol
 from fakes.contract import error_of
 from fakes.raw import connected, post, send
+from fakes.surfaces import ALL
+from fakes.surfaces import CHAT as CHATS
 from fakes.upstream_answers import openai_reply
 
 if TYPE_CHECKING:
     from fakes.site import Site
+    from fakes.surfaces import Surface
 
 HOST = b"Host: localhost\r\n"
 CHAT = b'{"model":"chat","messages":[{"role":"user","content":"hi"}]}'
@@ -126,15 +129,31 @@ BAD: dict[str, tuple[bytes, int, str]] = {
 async def test_bad_framing_is_refused_and_the_connection_closed(
     site: Site, data: bytes, status: int, code: str
 ) -> None:
-    reply = await send(site.url, data)
+    begin = b"POST /v1/messages "
+    surfaces = ALL if data.startswith(begin) else CHATS[:1]
+    for surface in surfaces:
+        reply = await send(site.url, data.replace(begin, b"POST %s " % surface.at().encode()))
 
-    error = error_of(reply, "anthropic" if data.startswith(b"POST /v1/messages") else "openai")
-    assert (reply.status, error["code"]) == (status, code)
-    assert reply.headers["connection"] == "close"  # and `send` has seen it close
-    assert b"canary" not in reply.raw.lower()
-    if status == 405:
-        assert reply.headers["allow"] == "GET, POST"
+        error = error_of(reply, surface.shape)
+        assert (surface.name, reply.status, error["code"]) == (surface.name, status, code)
+        assert reply.headers["connection"] == "close"  # and `send` has seen it close
+        assert b"canary" not in reply.raw.lower()
+        if status == 405:
+            assert reply.headers["allow"] == "GET, POST"
     assert site.upstream_connections == 0
+
+
+@pytest.mark.parametrize(
+    "data", [data for data, _, code in BAD.values() if data.startswith(b"POST /v1/messages ") and code == "bad_framing"]
+)
+async def test_bad_framing_of_a_body_that_is_streamed_through_never_looks_whole(site: Site, data: bytes) -> None:
+    for path in (b"/providers/one/v1/files", b"/v1/audio/transcriptions"):
+        sent = data.replace(b"/v1/messages", path).replace(b"application/json", b"multipart/form-data; boundary=x")
+        reply = await send(site.url, sent)
+
+        assert (reply.status, error_of(reply)["code"]) == (400, "bad_framing")
+        assert reply.headers["connection"] == "close"
+    assert [request for request in site.openai.requests if request.complete.is_set()] == []
 
 
 @pytest.mark.parametrize("data", [b"0x5\r\nhello\r\n", b"5\r\nhello\r\nzz\r\n"])
@@ -190,6 +209,7 @@ PATHS = [
     *("/", "/v1", "/v1/models%00", "/v1/../v1/models", "/v1/%2e%2e/v1/models", "/./v1/models", "//evil/v1/models"),
     *("/v1//models", "/v1/models/", "/V1/models", "/v1/models;a", "/v1%2fmodels", "/v1/models#x", "//[", "/\\evil"),
     *("/v1/chat/completions/", "/v1/Chat/completions", "/config", "/debug", "/admin/config", "/console", "/metrics/"),
+    *("/providers", "/providers/", "/providers//v1/x", "/providers/none/v1/x", "/Providers/one/v1/x", "/v1/files"),
 ]
 
 
@@ -200,11 +220,35 @@ async def test_paths_match_exactly_or_not_at_all(site: Site, path: str) -> None:
     assert (reply.status, error_of(reply)["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize("surface", ALL, ids=str)
+async def test_a_path_that_is_nearly_one_is_none(site: Site, surface: Surface) -> None:
+    path = surface.at()
+    near = [f"{path}/", f"/v2{path}", path.upper(), path.replace("/v1", "/v1/", 1), f"{path}%20", f"/v1/..{path}"]
+    near += [path.replace(":", ":no-such-", 1), path.replace(":", "::"), path.replace(":", "%3A")] * surface.names_model
+    for target in near:
+        reply = await send(site.url, post(surface.asked(), path=target))
+
+        shape = "gemini" if target.startswith("/v1beta/") else "openai"
+        shape = "anthropic" if target.startswith("/v1/messages") else shape
+        assert (target, reply.status) in {(target, 404), (target, 405)}
+        assert error_of(reply, shape)["code"] in {"not_found", "method_not_allowed"}
+    assert site.upstream_connections == 0
+
+
 async def test_an_escaped_model_name_is_the_name(site: Site) -> None:
     reply = await send(site.url, get(b"/v1/models/one%2Fgpt-fake"))
 
     assert reply.status == 200
     assert b'"id":"one/gpt-fake"' in reply.body
+
+
+@pytest.mark.parametrize("surface", ALL, ids=str)
+async def test_requests_are_posted(site: Site, surface: Surface) -> None:
+    for method in ("GET", "PUT", "DELETE", "PATCH", "PROPFIND"):
+        reply = await send(site.url, f"{method} {surface.at()} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+        error = error_of(reply, surface.shape)
+        assert (reply.status, error["code"], reply.headers["allow"]) == (405, "method_not_allowed", "POST")
 
 
 METHODS: dict[str, tuple[str, str, int, str]] = {
