@@ -43,12 +43,10 @@ NOTES = (
     ),
     Note("*", "*: claude", "image by URL", "refused: messages.image", _NO_URL),
     Note("*", "bedrock: converse", "image by URL", "refused: messages.image", _NO_URL),
-    Note("openai responses", "openai: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
-    Note("openai responses", "azure: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
-    Note("anthropic", "openai: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
-    Note("anthropic", "azure: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
     Note("openai chat", "*: responses", "reasoning*", "reasoning not asked for", _UNASKED),
-    Note("google-genai", "*: responses", "reasoning*", "reasoning not asked for", _UNASKED),
+    Note("openai chat", "*: chat", "reasoning*", OK, ""),
+    Note("*", "openai: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
+    Note("*", "azure: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
 )
 
 

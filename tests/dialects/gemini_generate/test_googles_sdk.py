@@ -12,7 +12,7 @@ from costspan.dialects import gemini_generate
 from costspan.dialects.types import StreamOptions
 from costspan.ir import events
 from costspan.ir.reply import FinishReason
-from costspan.ir.request import Media, Opaque, Reasoning, Text, ToolCall
+from costspan.ir.request import Media, Opaque, Reasoning, ReasoningOptions, Text, ToolCall
 from costspan.wire import json, sse
 
 ANSWERS: dict[str, list[events.Event]] = {
@@ -81,3 +81,15 @@ def test_what_a_chat_keeps_in_pieces_is_one_thought_and_one_text_again() -> None
         Text("Let me see."),
         ToolCall("c1", "weather", '{"city":"Oslo"}'),
     )
+
+
+@pytest.mark.parametrize(("shown", "summary"), [(True, "auto"), (False, None)])
+def test_who_wants_to_see_thoughts_asks_for_a_summary_where_that_comes_on_demand(
+    shown: bool, summary: str | None
+) -> None:
+    thinking = {"include_thoughts": shown, "thinking_budget": 2000}
+    config = {"generationConfig": {"thinkingConfig": thinking}}
+
+    request = gemini_generate.decode_request({"model": "m", "contents": [{"parts": [{"text": "Hi"}]}]} | config)
+
+    assert request.reasoning == ReasoningOptions(budget_tokens=2000, summary=summary, exclude=not shown)

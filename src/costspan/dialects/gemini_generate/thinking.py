@@ -37,7 +37,9 @@ def read_thinking(raw: Any) -> ReasoningOptions | None:  # noqa: ANN401 - unchec
     if level is None and budget is None and not shown:
         return None
     tokens = budget if budget is not None and budget > 0 else None
-    return ReasoningOptions(level, tokens, dynamic=level is None and tokens is None, exclude=not shown)
+    dynamic = level is None and tokens is None
+    # Who asks to see thoughts has to be shown them, or told of it, also where they come on demand only.
+    return ReasoningOptions(level, tokens, dynamic=dynamic, summary="auto" if shown else None, exclude=not shown)
 
 
 def _level(word: str | None) -> Effort | None:
