@@ -350,9 +350,20 @@ def test_one_tool_at_a_time_is_a_loss_elsewhere() -> None:
     )
 
 
-def test_a_tool_s_name_that_is_too_long_is_refused() -> None:
-    with pytest.raises(Untranslatable, match="64 characters"):
-        tool_config(tools=(Tool("x" * 65),))
+@pytest.mark.parametrize("name", ["x" * 65, "files.read", "server/tool", "größe", "a b", ""])
+def test_a_tool_s_name_that_the_api_does_not_take_is_refused(name: str) -> None:
+    call = Message("assistant", (ToolCall("c", name, "{}"),))
+
+    with pytest.raises(Untranslatable) as of_tool:
+        tool_config(tools=(Tool(name),))
+    with pytest.raises(Untranslatable) as of_call:
+        encode(messages=(HI, call), tools=(CLOCK,))
+
+    assert (of_tool.value.param, of_call.value.param) == ("tools", "messages.tool_calls")
+
+
+def test_a_tool_may_have_the_longest_name() -> None:
+    assert tool_config(tools=(Tool("mcp__git-hub__" + "x" * 50),))[1] == []
 
 
 CACHING: dict[str, tuple[str, str | None, Any, list[str]]] = {
@@ -361,6 +372,12 @@ CACHING: dict[str, tuple[str, str | None, Any, list[str]]] = {
     "older claude for an hour": (
         "anthropic.claude-3-7-sonnet-20250219-v1:0",
         "1h",
+        [{"cachePoint": {"type": "default"}}],
+        ["cache_control.ttl"],
+    ),
+    "claude for a time that is unknown": (
+        CLAUDE,
+        "24h",
         [{"cachePoint": {"type": "default"}}],
         ["cache_control.ttl"],
     ),
@@ -450,6 +467,13 @@ def test_several_choices_are_refused() -> None:
         encode(n=2)
 
     assert caught.value.param == "n"
+
+
+def test_a_request_for_no_output_is_refused() -> None:
+    with pytest.raises(Untranslatable) as caught:
+        encode(max_output_tokens=0)
+
+    assert caught.value.param == "max_tokens"
 
 
 def test_tools_that_another_provider_runs_are_refused() -> None:

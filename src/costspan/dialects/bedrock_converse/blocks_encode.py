@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from costspan.dialects.bedrock_converse.media import Documents, encode_media
-from costspan.dialects.bedrock_converse.vocabulary import NAME, call_id
+from costspan.dialects.bedrock_converse.vocabulary import NAME, call_id, is_tool_name
 from costspan.errors import Malformed, Untranslatable
 from costspan.ir import opaque
 from costspan.ir.request import Media, Reasoning, Refusal, ServerTool, Text, ToolCall, ToolResult
@@ -45,7 +45,7 @@ class BlockEncoder:
             self._losses.add("cache_control")
             return []
         point: json.Object = {"type": "default"}
-        if cache.ttl is not None and (cache.ttl == "5m" or self._traits.caches_for_an_hour):
+        if cache.ttl == "5m" or (cache.ttl == "1h" and self._traits.caches_for_an_hour):
             point["ttl"] = cache.ttl
         elif cache.ttl is not None:
             self._losses.add("cache_control.ttl")
@@ -91,6 +91,8 @@ class BlockEncoder:
     def _tool_use(self, block: ToolCall) -> json.Object:
         if block.opaque is not None:
             self._losses.add("messages.reasoning")
+        if not is_tool_name(block.name):  # the API reads all calls again, whoever made them
+            raise Untranslatable(f"{NAME} cannot be told of a call with such a name", param="messages.tool_calls")
         arguments = _object(block.arguments)
         if arguments is None:
             self._losses.add("tool_calls.arguments")

@@ -31,11 +31,13 @@ _MAX_METADATA: Final = 16
 def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:  # noqa: ARG001 - there is one host
     """Write a request.
 
-    Raises `Untranslatable` for several choices, tools of other providers, URLs but those of S3, formats that are not
-    read, JSON without a schema, and a schema where the model takes none.
+    Raises `Untranslatable` for several choices or no output, tools that are no functions or not named as the API wants,
+    URLs but those of S3, formats that are not read, JSON without a schema, and a schema where the model takes none.
     """
     if request.n > 1:
         raise Untranslatable(f"{NAME} gives one choice only", param="n")
+    if request.max_output_tokens == 0:  # Anthropic's way to fill the prompt cache
+        raise Untranslatable(f"a request for no output at all cannot be expressed in {NAME}", param="max_tokens")
     losses, traits = Losses(), traits_of(request.model)
     blocks = BlockEncoder(traits, losses)
     body: json.Object = {"messages": encode_messages(request, blocks, losses)}

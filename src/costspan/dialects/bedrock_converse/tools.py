@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costspan.dialects.bedrock_converse.messages import called_tools
-from costspan.dialects.bedrock_converse.vocabulary import MAX_TOOL_NAME, NAME
+from costspan.dialects.bedrock_converse.vocabulary import NAME, is_tool_name
 from costspan.errors import Untranslatable
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def encode_tools(
 
 
 def _tool(tool: Tool, traits: Traits, blocks: BlockEncoder, losses: Losses) -> list[json.Object]:
-    if len(tool.name) > MAX_TOOL_NAME:
-        raise Untranslatable(f"{NAME} takes tool names of at most {MAX_TOOL_NAME} characters", param="tools")
+    if not is_tool_name(tool.name):
+        raise Untranslatable(f"{NAME} takes tool names of at most 64 letters, digits, '_' and '-'", param="tools")
     spec: json.Object = {"name": tool.name}
     if tool.description:
         spec["description"] = tool.description

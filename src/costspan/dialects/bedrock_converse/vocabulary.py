@@ -90,7 +90,7 @@ AUDIO_FORMATS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-MAX_TOOL_NAME: Final = 64
+_TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
 
 # The service takes dots and colons too, Claude does not.
 _CALL_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
@@ -101,6 +101,11 @@ def call_id(foreign: str) -> str:
     if _CALL_ID.fullmatch(foreign):
         return foreign
     return f"tooluse_{hashlib.sha256(foreign.encode(errors='surrogatepass')).hexdigest()[:24]}"
+
+
+def is_tool_name(name: str) -> bool:
+    """Whether a tool can be called `name`, also in an earlier call."""
+    return bool(_TOOL_NAME.fullmatch(name))
 
 
 def finish_reason(native: str) -> FinishReason:
