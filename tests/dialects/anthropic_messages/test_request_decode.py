@@ -270,6 +270,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "tools as an object": ({"tools": {}}, "tools"),
     "tool without a schema": ({"tools": [{"name": "f"}]}, "tools[0].input_schema"),
+    "tool of an odd type": ({"tools": [{"type": {"odd": 1}, "name": "f"}]}, "tools[0].type"),
     "tool choice as text": ({"tool_choice": "auto"}, "tool_choice.type"),
     "stop as text": ({"stop_sequences": "x"}, "stop_sequences"),
     "top_k as text": ({"top_k": "x"}, "top_k"),

@@ -185,6 +185,8 @@ def test_json_is_a_format_and_a_schema_goes_with_it() -> None:
             {**OBJECT, "properties": {"x": {"items": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}},
             ("response_format",),
         ),
+        ({**OBJECT, "oneOf": 1}, {**OBJECT, "oneOf": 1}, ()),
+        ({**OBJECT, "oneOf": [EMPTY], "anyOf": {}}, {**OBJECT, "oneOf": [EMPTY], "anyOf": {}}, ()),
         (
             {**OBJECT, "$defs": {"y": {"type": "array", "minItems": 1}}, "additionalProperties": False},
             {**OBJECT, "$defs": {"y": {"type": "array"}}, "additionalProperties": False},

@@ -150,7 +150,10 @@ def _tools(value: object, extras: dict[str, Any]) -> Iterator[Tool]:
         path = f"tools[{position}]"
         if not isinstance(raw, dict):
             raise invalid(path, "an object")
-        if raw.get("type") not in {None, "custom"}:
+        type_ = raw.get("type")
+        if type_ is not None and not isinstance(type_, str):
+            raise invalid(f"{path}.type", "a string")
+        if type_ not in {None, "custom"}:
             extras.setdefault("tools", []).append(raw)
             continue
         for name in raw.keys() - _TOOL_FIELDS:

@@ -145,9 +145,10 @@ def _fit(schema: json.Object, losses: Losses) -> json.Object:
             losses.add("response_format")
         else:
             fitted[name] = _fit_part(name, value, losses)
-    if "oneOf" in fitted:
+    one, any_ = fitted.get("oneOf"), fitted.get("anyOf", [])
+    if isinstance(one, list) and isinstance(any_, list):  # anything else is no schema, and Cohere's to refuse
         losses.add("response_format")
-        fitted["anyOf"] = [*fitted.get("anyOf", []), *fitted.pop("oneOf")]
+        fitted["anyOf"] = [*any_, *fitted.pop("oneOf")]
     properties = fitted.get("properties")
     if properties and isinstance(properties, dict) and not fitted.get("required"):
         fitted["required"] = list(properties)
