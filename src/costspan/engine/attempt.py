@@ -9,19 +9,17 @@ from costspan.dialects import CONTINUED, HEADER_USAGE, PASSED, STREAMING
 from costspan.dialects.types import StreamOptions
 from costspan.engine import costing
 from costspan.engine.answer import Streamed, Whole, chunk_within
-from costspan.engine.failure import from_body, from_event, from_status, truncated
-from costspan.engine.framed import Framed
+from costspan.engine.failure import expired, from_body, from_event, from_status, truncated
+from costspan.engine.framed import as_events
 from costspan.engine.pipe import Passthrough
 from costspan.engine.run import Run
-from costspan.engine.verbatim import Stream, Unread, Verbatim
-from costspan.engine.verbatim import Whole as WholeBody
+from costspan.engine.verbatim import looking_on
 from costspan.errors import Category, Malformed, UpstreamError
 from costspan.providers import ways
 from costspan.providers.account import request_headers
 from costspan.providers.ways.asked import Asked
 from costspan.wire import headers as header_rules
 from costspan.wire import json
-from costspan.wire.event_stream import Reframer
 from costspan.wire.http import Outgoing
 
 if TYPE_CHECKING:
@@ -91,6 +89,8 @@ class Attempts:
             observer=self._observer,
             signed_with=self._authorities.secrets,
         )
+        if (passed := PASSED.get(prepared.dialect.NAME)) is not None:
+            run.usage_asked = passed.usage_of_request(call.fields)
         key = self._keys.choose(account, self.now())
         response: Response | None = None
         try:
@@ -145,22 +145,34 @@ class Attempts:
     async def _send(self, run: Run, key: Revealable | None) -> Response:
         account = run.account
         outgoing = self._outgoing(run, key)
-        timeouts = run.timeouts
         left = max(run.call.deadline - self.now(), 0.0)
         if key is None and account.kind.credentials is not None:
-            outgoing = await self._authorize(account, outgoing, min(timeouts.connect, left))
-        asked = self._connectors.of(account).request(
-            outgoing,
-            connect_timeout=min(timeouts.connect, left),
-            headers_timeout=self._patience(run, left),
-            on_sending=run.sending,
-        )
+            outgoing = await self._authorize(account, outgoing, min(run.timeouts.connect, left))
+        asked = self._ask(run, outgoing, left)
         response = await (asked if account.abort_stops_billing else self._outlive(run, asked))
         run.http_status = response.status
         run.upstream_id = header_rules.upstream_id(response.headers)
         if not 200 <= response.status < 300 and not _passes_refusal(run, response):  # noqa: PLR2004 - success
             raise await self._refused(run, response)
         return response
+
+    async def _ask(self, run: Run, outgoing: Outgoing, left: float) -> Response:
+        """The answer's headers. A body that the client is still sending has to be through before the deadline."""
+        asked = self._connectors.of(run.account).request(
+            outgoing,
+            connect_timeout=min(run.timeouts.connect, left),
+            headers_timeout=self._patience(run, left),
+            on_sending=run.sending,
+        )
+        if isinstance(outgoing.body, bytes):
+            response = await asked
+        else:
+            try:
+                async with asyncio.timeout(left):
+                    response = await asked
+            except TimeoutError:
+                raise expired() from None
+        return response if run.call.raw is not None else as_events(response, run.account, run.prepared.dialect.NAME)
 
     def _outgoing(self, run: Run, key: Revealable | None) -> Outgoing:
         call, account, prepared = run.call, run.account, run.prepared
@@ -272,9 +284,6 @@ class Attempts:
         return Whole(run, response.status, header_rules.to_client(response.headers), raw)
 
     async def _open_stream(self, run: Run, response: Response) -> Streamed:
-        framing = ways.framing(run.account, run.prepared.dialect.NAME, stream=True)
-        if framing != "sse" and header_rules.is_event_frames(response.headers):
-            response = Framed(response, Reframer(unwrap=framing == "aws-invoke"))
         kind = response.headers.get("content-type", "text/event-stream")
         if not kind.startswith("text/event-stream"):
             raise UpstreamError(
@@ -305,40 +314,21 @@ class Attempts:
 
     async def _open_passed(self, run: Run, response: Response) -> Answer:
         """Of a format that is never translated: as JSON, as events, or as whatever bytes were asked for."""
-        dialect = PASSED[run.prepared.dialect.NAME]
-        run.usage_asked = dialect.usage_of_request(run.call.fields)
         kind = response.headers.get("content-type", "")
         if kind.startswith("application/json"):
             return await self._read_whole(run, response)
         if kind.startswith("text/event-stream"):
             return await self._open_stream(run, response)
-        return await self._open_verbatim(run, response, dialect)
+        return await self._open_verbatim(run, response, run.prepared.dialect)
 
     async def _open_verbatim(self, run: Run, response: Response, dialect: Metered | None) -> Streamed:
         """What passes as it is, read from aside where `dialect` can read it."""
-        pipe = run.pipe = Verbatim(self._reader(run, response, dialect))
+        pipe = run.pipe = looking_on(response, run.account, None if run.refusal is not None else dialect)
         held = pipe.feed(await chunk_within(response, run.timeouts.first_token, run.call.deadline - self.now()))
         run.content()
         if not held:
             pipe.finish()
         return Streamed(run, response, pipe, held, clock=self._clock, drains=self._drains)
-
-    @staticmethod
-    def _reader(run: Run, response: Response, dialect: Metered | None) -> WholeBody | Stream | Unread:
-        if dialect is None or run.refusal is not None:
-            return Unread()
-        profile = run.account.kind.profile
-        kind = response.headers.get("content-type", "")
-        if kind.startswith("application/json"):
-            return WholeBody(dialect, profile)
-        streaming = STREAMING.get(dialect.NAME)
-        frames = header_rules.is_event_frames(response.headers)
-        if streaming is None or not (frames or kind.startswith("text/event-stream")):
-            return Unread()
-        reframer = None
-        if frames:
-            reframer = Reframer(unwrap=ways.framing(run.account, dialect.NAME, stream=True) == "aws-invoke")
-        return Stream(streaming.new_decoder(profile), streaming.MARKERS, reframer)
 
     def _options(self, run: Run) -> StreamOptions:
         return StreamOptions(

@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from costspan.dialects import STREAMING
+from costspan.dialects import PASSED, STREAMING
 from costspan.engine.pipe import Passthrough
+from costspan.engine.verbatim import Verbatim, looking_on
 from costspan.errors import CostspanError
 from costspan.wire import json
 
 if TYPE_CHECKING:
+    from costspan.engine.pipe import Pipe
     from costspan.engine.run import Run
     from costspan.wire.http import Response
 
@@ -94,19 +96,32 @@ async def _end(response: Response) -> None:
 async def _learn(run: Run, response: Response) -> None:
     """Read the rest for what it says about usage. An error status is all there is to learn of a refusal."""
     idle = run.timeouts.idle
-    dialect, profile = run.prepared.dialect, run.account.kind.profile
     run.http_status = response.status
     if response.status >= 400:  # noqa: PLR2004 - refused
         return
-    if run.call.peek.stream:
-        pipe = run.pipe
-        if pipe is None:  # the client left before the headers came
-            streaming = STREAMING[dialect.NAME]
-            pipe = run.pipe = Passthrough(lambda: streaming.new_decoder(profile), streaming.MARKERS, strip_usage=False)
-        while not pipe.decoder.ended and (data := await response.chunk(idle)):
-            pipe.feed(data)
-        if not pipe.decoder.ended:
-            pipe.finish()
+    pipe = run.pipe = run.pipe or _pipe(run, response)
+    if pipe is None:
+        dialect, profile = run.prepared.dialect, run.account.kind.profile
+        body = json.loads_object(await response.read(MAX_BYTES, idle))
+        run.usage = dialect.read_usage(body, profile) or run.usage_asked
         return
-    body = json.loads_object(await response.read(MAX_BYTES, idle))
-    run.usage = dialect.read_usage(body, profile)
+    if isinstance(pipe, Verbatim) and pipe.blind:
+        return  # sound, files: what they cost is known, or will never be
+    while not pipe.decoder.ended and (data := await response.chunk(idle)):
+        pipe.feed(data)
+    if not pipe.decoder.ended:
+        pipe.finish()
+
+
+def _pipe(run: Run, response: Response) -> Pipe | None:
+    """What reads an answer that the client left before it began; None for a whole one, in JSON."""
+    dialect, account = run.prepared.dialect, run.account
+    if run.call.raw is not None:
+        return looking_on(response, account, run.call.raw.dialect)
+    kind = response.headers.get("content-type", "")
+    if dialect.NAME in PASSED and not kind.startswith(("application/json", "text/event-stream")):
+        return looking_on(response, account, dialect)
+    if not run.call.peek.stream or kind.startswith("application/json"):
+        return None
+    streaming = STREAMING[dialect.NAME]
+    return Passthrough(lambda: streaming.new_decoder(account.kind.profile), streaming.MARKERS, strip_usage=False)

@@ -5,12 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costspan.errors import Category, Malformed, UpstreamError
+from costspan.providers import ways
+from costspan.wire.event_stream import Reframer
+from costspan.wire.headers import is_event_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from costspan.wire.event_stream import Reframer
+    from costspan.providers.account import Account
     from costspan.wire.http import Response
+
+
+def reframer(response: Response, account: Account, dialect: str) -> Reframer | None:
+    """What makes server-sent events of an answer in `dialect`; None where it comes as such."""
+    if not is_event_frames(response.headers):
+        return None
+    framing = ways.framing(account, dialect, stream=True)
+    return None if framing == "sse" else Reframer(unwrap=framing == "aws-invoke")
+
+
+def as_events(response: Response, account: Account, dialect: str) -> Response:
+    """`response`, as server-sent events where it is a stream of AWS's frames."""
+    made = reframer(response, account, dialect)
+    return response if made is None else Framed(response, made)
 
 
 class Framed:

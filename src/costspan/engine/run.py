@@ -239,13 +239,16 @@ class Run:
         """
         if self.call.raw is not None and self.call.raw.free:
             return False
+        body = self.prepared.body
+        if self.http_status is None and not isinstance(body, bytes) and not body.ended:
+            return False  # it never had the whole request
         refused = self.http_status is not None and self.http_status >= HTTPStatus.BAD_REQUEST and self.usage is None
         taken = error is None or (error.reached and not error.stale)
         return self.sent and taken and not refused
 
     def _usage_is_whole(self) -> bool:
         """Whether the report is the last word: of a stream that was cut, early reports are only a lower bound."""
-        if self.usage is None or self.pipe is None:
+        if self.usage is None or self.pipe is None or self.usage is self.usage_asked:
             return self.usage is not None
         return bool(self.finish_reasons) or self.pipe.decoder.ended
 
@@ -262,4 +265,7 @@ class Run:
             basis = f"prompt as reported, output {tokens['output']} tokens {how}"
         if price is None:
             return None, basis
-        return cost(Usage(tokens), price, service_tier=None, at=self._at).total, basis
+        told = self.usage or self.usage_asked
+        guess = Usage(tokens, {} if told is None else told.units)
+        total = cost(guess, price, service_tier=None, at=self._at).total
+        return total or None, basis  # 0 says only that what is billed cannot be seen from here

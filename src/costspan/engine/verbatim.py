@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from costspan.dialects import STREAMING
+from costspan.engine.framed import reframer
 from costspan.errors import Malformed
 from costspan.ir import events
 from costspan.wire import json, sse
@@ -17,7 +19,9 @@ from costspan.wire import json, sse
 if TYPE_CHECKING:
     from costspan.dialects.types import Metered, Profile, StreamDecoder
     from costspan.ir.usage import Usage
+    from costspan.providers.account import Account
     from costspan.wire.event_stream import Reframer
+    from costspan.wire.http import Response
 
 MAX_READ = 8 * 1024 * 1024
 """A whole answer longer than this is not kept to be read: its usage stays unknown."""
@@ -126,6 +130,8 @@ class Verbatim:
 
     def __init__(self, reader: Whole | Stream | Unread) -> None:
         self._reader = reader
+        self.blind = isinstance(reader, Unread)
+        """Whether nothing can be learnt from it."""
         self.ended = False
 
     @property
@@ -167,3 +173,17 @@ class Verbatim:
     def output_chars(self) -> int:
         """How much passed of a stream, roughly; a body that is no text has no characters."""
         return self._reader.chars
+
+
+def looking_on(response: Response, account: Account, dialect: Metered | None) -> Verbatim:
+    """A pipe for `response`, read from aside as far as it is in `dialect`."""
+    kind = response.headers.get("content-type", "")
+    if dialect is None:
+        return Verbatim(Unread())
+    if kind.startswith("application/json"):
+        return Verbatim(Whole(dialect, account.kind.profile))
+    streaming = STREAMING.get(dialect.NAME)
+    frames = reframer(response, account, dialect.NAME)
+    if streaming is None or not (frames or kind.startswith("text/event-stream")):
+        return Verbatim(Unread())
+    return Verbatim(Stream(streaming.new_decoder(account.kind.profile), streaming.MARKERS, frames))
