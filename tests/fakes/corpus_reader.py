@@ -65,7 +65,8 @@ def _chat(body: dict[str, Any]) -> Said:
         for call in message.get("tool_calls") or []
     ]
     said.finish = _FINISH[choice["finish_reason"]]
-    _chat_usage(said, body["usage"])
+    if usage := body.get("usage"):
+        _chat_usage(said, usage)
     return said
 
 
