@@ -28,7 +28,7 @@ fix: .venv/.ready
 demo: .venv/.ready  ## the gateway with mock providers and a little traffic
 	$(BIN)/costspan demo $(ARGS)
 docs: .venv/.ready  ## write the generated pages
-	$(BIN)/python -m costspan.config.reference && $(BIN)/python tests/docs/generate.py && $(BIN)/python tests/docs/translation.py
+	$(BIN)/python -m costspan.config.reference && $(BIN)/python tests/docs/generate.py && $(BIN)/python tests/docs/translation.py && $(BIN)/python tests/matrix/page.py
 lock: .venv/.ready  ## resolve again and pin with hashes
 	$(LOCK) -o requirements.lock && $(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 soak: .venv/.ready  ## two minutes of mixed traffic: memory, descriptors and records must hold

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from itertools import product
+from logging import WARNING
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     Property = Callable[[str, object], None]
 
 
+SDKS = ("openai", "anthropic", "google", "mistralai", "cohere", "httpx")
+"""Their loggers: what they accept they do not complain of."""
+
+
 @pytest.fixture(scope="module", params=UPSTREAMS, ids=lambda upstream: upstream.name)
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with Stage(request.param, tmp_path_factory.mktemp("gateway")) as stage:
@@ -43,12 +48,19 @@ def client(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_a_conversation(client: Client, stage: Stage, scene: Scene, record_property: Property) -> None:
+def test_a_conversation(
+    client: Client,
+    stage: Stage,
+    scene: Scene,
+    record_property: Property,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     record_property("cell", (client.name, stage.upstream.name, scene.name))
 
     found = outcome(client, stage, scene)
 
     record_property("outcome", found)
+    assert [one.getMessage() for one in caplog.records if one.levelno >= WARNING and one.name.startswith(SDKS)] == []
     assert found == expected(client.name, stage.upstream.name, scene.name)
 
 
