@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from costspan.dialects import CLIENT_DIALECTS, DIALECTS
-from costspan.dialects.types import StreamOptions
 from costspan.errors import Category
 from costspan.ir.fold import fold
-from costspan.ir.opaque import unwrap
 from costspan.ir.request import Reasoning, Refusal, Text, ToolCall
 from costspan.providers.hosts import KINDS
 from costspan.wire import json, sse
 from fakes.corpus import ALL, FAILED, GOOD, MISSING, NOT_COLLECTED, ROWS, STREAMS, WHOLE, Row
+from fakes.corpus_answers import SEALED_TEXT, back, reply_of, seals, shown
 from fakes.corpus_reader import read
 from fakes.corpus_usage import buckets, total
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from costspan.ir import events
     from costspan.ir.reply import Choice, Reply
-    from costspan.ir.request import Block, Opaque
+    from costspan.ir.request import Block
     from costspan.ir.usage import Usage
 
 pytestmark = pytest.mark.skipif(not ROWS, reason=MISSING)
@@ -49,12 +46,6 @@ UNREAD: dict[str, set[str]] = {
     },
 }
 """What has no canonical form. A passthrough shows it all the same; a client of another dialect is told its name."""
-SEALED_TEXT = {
-    "chatlas/test_provider_google/test_tools_simple_stream_content#1",
-    "fantasy/TestGoogleObjectGeneration/gemini-3-pro-preview/simple_object_streaming#0",
-    "pydantic-ai/models/google/test_structured_output/test_native_output_with_function_tools_stream#1",
-}
-"""Gemini's signature of a text comes when the text has been sent, and no item of Responses can follow for it."""
 
 
 def lost(row: Row, client: str) -> set[str]:
@@ -77,37 +68,6 @@ PAIRS = [
     pytest.param(row, client, id=f"{name}: to {client}") for name, row in GOOD.items() for client in CLIENT_DIALECTS
 ]
 OWN = [pytest.param(row, id=name) for name, row in GOOD.items() if row.dialect in CLIENT_DIALECTS]
-
-
-def decode(dialect: str, data: bytes, kind: str = "openai") -> list[events.Event]:
-    decoder = DIALECTS[dialect].new_decoder(KINDS[kind].profile)
-    found = [event for raw in sse.Parser().feed(data) for event in decoder.feed(raw)]
-    decoder.close()
-    return found
-
-
-def reply_of(row: Row) -> Reply:
-    if row.stream:
-        return fold(decode(row.dialect, row.sse, row.kind))
-    return DIALECTS[row.dialect].decode_reply(json.loads_object(row.raw), KINDS[row.kind].profile)
-
-
-def shown(row: Row, client: str) -> tuple[bytes, set[str]]:
-    """What a client gets, and what it is told that it does not get."""
-    reply = reply_of(row)
-    created = 1700000000 if reply.created is None else reply.created
-    options = StreamOptions("cs_1", reply.model, created, prompt_tokens=7)
-    if row.stream:
-        encoder = CLIENT_DIALECTS[client].new_encoder(options)
-        data = b"".join(map(encoder.feed, decode(row.dialect, row.sse, row.kind))) + encoder.close()
-        return data, set(encoder.losses)
-    encoded = CLIENT_DIALECTS[client].encode_reply(reply, options)
-    return encoded.body, set(encoded.losses)
-
-
-def back(row: Row, client: str, data: bytes) -> Reply:
-    """What the client's dialect makes of it."""
-    return fold(decode(client, data)) if row.stream else DIALECTS[client].decode_reply(json.loads_object(data))
 
 
 def test_every_recording_is_read_or_has_a_reason() -> None:
@@ -217,7 +177,7 @@ def test_an_answer_comes_back_from_every_client_s_dialect(row: Row, client: str)
     kept = 1 if "response.choices" in lost(row, client) else len(before.choices)
     assert [told(choice) for choice in after.choices] == [told(choice) for choice in before.choices][:kept]
     if row.id not in SEALED_TEXT or client != "openai-responses":
-        assert seals(after) == seals(before)
+        assert seals(blocks_of(after)) == seals(blocks_of(before))
     if before.usage is not None:
         assert counts(after.usage) == coarser(counts(before.usage), client)
 
@@ -239,16 +199,8 @@ def told(choice: Choice) -> tuple[list[tuple[Any, ...]], str | None, Any]:
     return said, choice.finish, choice.logprobs
 
 
-def seals(reply: Reply) -> list[Opaque]:
-    """What the provider wants back unchanged, wherever it hangs, unwrapped as it is when the client returns it."""
-    return sorted(_seals(reply), key=lambda opaque: opaque.data)
-
-
-def _seals(reply: Reply) -> Iterator[Opaque]:
-    for choice in reply.choices:
-        for block in choice.blocks:
-            if isinstance(block, Reasoning | Text | ToolCall) and (opaque := block.opaque):
-                yield unwrap(opaque.data) or opaque
+def blocks_of(reply: Reply) -> list[Block]:
+    return [block for choice in reply.choices for block in choice.blocks]
 
 
 def coarser(tokens: dict[str, int], client: str) -> dict[str, int]:
