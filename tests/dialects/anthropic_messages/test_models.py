@@ -12,10 +12,10 @@ from costspan.wire import json
 OLDEST = Traits(adaptive=False, schemas=False)
 OLDER = Traits(adaptive=False, temperature_with_top_p=False, schemas=False)
 OLD = Traits(adaptive=False, temperature_with_top_p=False)
-BETWEEN = Traits(temperature_with_top_p=False)
-NEW = Traits(budgets=False, sampling=False, off="")
-NEWEST = Traits(budgets=False, sampling=False, by_default=True)
-ALWAYS = Traits(budgets=False, sampling=False, off=None, by_default=True)
+BETWEEN = Traits(temperature_with_top_p=False, prefill=False)
+NEW = Traits(budgets=False, sampling=False, off="", prefill=False)
+NEWEST = Traits(budgets=False, sampling=False, by_default=True, prefill=False)
+ALWAYS = Traits(budgets=False, sampling=False, off=None, by_default=True, prefill=False)
 
 MODELS = {
     "claude-3-7-sonnet-20250219": OLDEST,

@@ -10,6 +10,7 @@ from costspan.dialects.anthropic_messages.vocabulary import NAME, TIERS_OUT
 from costspan.dialects.claude.models import traits_of
 from costspan.dialects.claude.schemas import fit_schema
 from costspan.dialects.claude.thinking import add_limits
+from costspan.dialects.claude.turns import end_properly
 from costspan.dialects.losses import Losses
 from costspan.dialects.types import PLAIN, Encoded
 from costspan.errors import Malformed, Untranslatable
@@ -36,6 +37,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
         raise Untranslatable(f"{NAME} gives one choice only", param="n")
     check_media(request, profile)
     losses = Losses()
+    request = end_properly(request, losses)
     body: json.Object = {"model": request.model, "messages": _messages(request, losses)}
     _add_system(body, request, losses)
     _add_tools(body, request, losses)

@@ -12,6 +12,7 @@ from costspan.dialects.bedrock_converse.models import traits_of
 from costspan.dialects.bedrock_converse.tools import encode_tools, native_choice, wanted_choice
 from costspan.dialects.bedrock_converse.vocabulary import NAME, SERVICE_TIERS
 from costspan.dialects.claude.schemas import fit_schema
+from costspan.dialects.claude.turns import end_properly
 from costspan.dialects.losses import Losses
 from costspan.dialects.types import PLAIN, Encoded
 from costspan.errors import Malformed, Untranslatable
@@ -39,6 +40,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:  # no
     if request.max_output_tokens == 0:  # Anthropic's way to fill the prompt cache
         raise Untranslatable(f"a request for no output at all cannot be expressed in {NAME}", param="max_tokens")
     losses, traits = Losses(), traits_of(request.model)
+    request = end_properly(request, losses) if traits.claude else request
     blocks = BlockEncoder(traits, losses)
     body: json.Object = {"messages": encode_messages(request, blocks, losses)}
     _add_system(body, request, blocks, losses)

@@ -5,7 +5,7 @@ docs.aws.amazon.com/bedrock, claude-messages-adaptive-thinking: 4.5 and older ta
 adaptive thinking, Mythos and Fable cannot be switched off.
 platform.claude.com, migration guides: from Opus 4.7 on, sampling other than by default is refused; from Opus 5 on,
 thinking is on unless switched off.
-platform.claude.com, structured outputs: from 4.5 on.
+platform.claude.com, structured outputs: from 4.5 on; prefill removal: from 4.6 on.
 The API's error since Opus 4.1: "temperature and top_p cannot both be specified for this model".
 """
 
@@ -35,6 +35,8 @@ class Traits:
     """Whether an answer can be held to a schema."""
     by_default: bool = False
     """Whether it thinks unless told not to."""
+    prefill: bool = True
+    """Whether a conversation may end with the assistant's turn."""
 
 
 _ANY = Traits()
@@ -43,7 +45,7 @@ _ANY = Traits()
 def traits_of(model: str) -> Traits:
     """What `model` takes, also by names that clouds give it (`anthropic.claude-opus-4-7`, `claude-sonnet-4@2025`)."""
     if "claude-mythos-preview" in model:
-        return Traits(budgets=False, sampling=False, off=None, by_default=True)
+        return Traits(budgets=False, sampling=False, off=None, by_default=True, prefill=False)
     found = _NEWER.search(model) or _OLDER.search(model)
     if found is None:
         return _ANY
@@ -51,6 +53,6 @@ def traits_of(model: str) -> Traits:
     if version < (4, 6):
         return Traits(adaptive=False, temperature_with_top_p=version < (4, 1), schemas=version >= (4, 5))
     if version < (4, 7):
-        return Traits(temperature_with_top_p=False)
+        return Traits(temperature_with_top_p=False, prefill=False)
     off = None if found["family"] in _ALWAYS_THINK else "disabled" if version >= (5, 0) else ""
-    return Traits(budgets=False, sampling=False, off=off, by_default=off != "")
+    return Traits(budgets=False, sampling=False, off=off, by_default=off != "", prefill=False)
