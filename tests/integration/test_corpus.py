@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from costspan.dialects import CLIENT_DIALECTS
@@ -86,6 +87,52 @@ def unasked(row: Row) -> bytes:
             kept.append(event)
         finished = finished or any(choice.get("finish_reason") for choice in chunk.get("choices", []))
     return b"".join(kept)
+
+
+async def test_google_s_client_that_asks_for_no_events_gets_the_recorded_array(tmp_path: Path) -> None:
+    (row,) = (row for row in STREAMS.values() if row.framing == "json-array")
+    async with (
+        FakeUpstream(replay(row)) as upstream,
+        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+        aiohttp.ClientSession() as client,
+        client.post(f"{gateway.url}/v1beta/models/recorded:streamGenerateContent", json=again(row)) as response,
+    ):
+        got = await response.read()
+        (attempt,) = gateway.records("attempt")
+
+    assert json.loads(got) == json.loads(row.raw)
+    check_books(row, attempt)
+
+
+BILLS = {
+    "chatlas/test_provider_deepseek/test_deepseek_tool_variations#0": {"input": 297, "output": 28, "reasoning": 7},
+    "chatlas/test_provider_mistral/test_mistral_respects_turns_interface#2": {"input": 25, "output": 31},
+    "fantasy/TestGoogleCommon/vertex-gemini-2-5-pro/tool_streaming#0": {"input": 28, "output": 5, "reasoning": 117},
+    "fantasy/TestOpenAICompatibleCommon/xai-grok-4-fast/simple#0": {
+        "input": 9,
+        "cache_read": 156,
+        "output": 2,
+        "reasoning": 125,
+    },
+    "langchain-aws/libs/aws/test_agent_loop_streaming[v1]#0": {"input": 446, "output": 55},
+    "openinference/openinference-instrumentation-anthropic/openinference/anthropic/test_instrumentor/"
+    "test_anthropic_instrumentation_messages_token_counts#0": {"input": 21, "cache_write": 1733, "output": 561},
+    "rig/cohere/streaming_tools/streaming_tool_call_roundtrip#0": {"input": 125, "output": 24},
+    "ruby_llm/chat_function_calling_xai_grok-4-1-fast-non-reasoning_can_use_tools_with_multi-turn_"
+    "streaming_conversations#0": {"input": 20, "cache_read": 320, "output": 22, "reasoning": 83},
+    "ruby_llm/chat_multimodal_tool_attachments_gemini_gemini-3-flash-preview_describes_images_returned_from_tools#1": {
+        "input": 1090,
+        "input_image": 1089,
+        "output": 87,
+        "reasoning": 129,
+    },
+}
+
+
+def test_the_reader_s_own_arithmetic() -> None:
+    """In plain numbers, for at least one recording of each dialect."""
+    assert {name: buckets(GOOD[name]) for name in BILLS} == BILLS
+    assert {GOOD[name].dialect for name in BILLS} == {row.dialect for row in ROWS}
 
 
 @pytest.mark.parametrize("name", GOOD)
