@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from costspan.dialects import CLIENT_DIALECTS, EMBEDDING_CLIENTS, METERED, PASSED
+from costspan.dialects.checks import MAX_MODEL_CHARS
 from costspan.dialects.types import Peek
 from costspan.engine.call import Call, Raw
 from costspan.engine.raw import NAME, UNKNOWN_MODEL
@@ -127,9 +128,10 @@ async def _body(request: web.BaseRequest, dialect: Metered | None, limit: int) -
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if dialect is None or media_type != bodies.JSON:
         return await upload.passing(request, limit), {}
+    bodies.check_encoding(request)
     body = await bodies.read(request, limit)
     try:
-        return body, json.loads_object(body)
+        return body, json.loads_strictly(body)
     except Malformed:
         return body, {}  # the provider will say what is wrong with it
 
@@ -138,8 +140,7 @@ def _peek(dialect: Metered | None, fields: json.Object, model: str | None) -> tu
     """Who tells the client of errors, and what the books want to know of the request."""
     name = "" if dialect is None else dialect.NAME
     client: Client = CLIENT_DIALECTS.get(name) or EMBEDDING_CLIENTS.get(name) or PASSED.get(name) or client_of("")
-    said = fields.get("model")
-    named = model or (said if isinstance(said, str) and said.isprintable() else None) or UNKNOWN_MODEL
+    named = _named(fields.get("model") if model is None else model)
     if name == client.NAME and fields:
         try:
             found = client.peek({**fields, "model": named})
@@ -157,6 +158,12 @@ def _peek(dialect: Metered | None, fields: json.Object, model: str | None) -> tu
     return client, Peek(
         named, stream=False, max_output_tokens=None, prompt_chars=len(json.dumps(fields)) if fields else 0
     )
+
+
+def _named(model: object) -> str:
+    """What the books call the model: they take no name that nobody could have configured."""
+    fit = isinstance(model, str) and model.isprintable() and 0 < len(model) <= MAX_MODEL_CHARS
+    return str(model) if fit else UNKNOWN_MODEL
 
 
 def _once(snapshot: Snapshot) -> Policy:
