@@ -127,6 +127,7 @@ class FormUpload:
 
 async def passing(request: web.BaseRequest, limit: int) -> BodyUpload:
     """A body that is streamed as it is. Raises `ClientError`."""
+    bodies.check_encoding(request)
     declared = request.content_length
     if declared is not None and declared > limit:
         raise bodies.too_large(limit)
@@ -136,8 +137,6 @@ async def passing(request: web.BaseRequest, limit: int) -> BodyUpload:
 
 async def begin(request: web.BaseRequest, limit: int) -> FormUpload:
     """Read a form until it can be routed. Raises `ClientError`."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise ClientError("encoded request bodies are not accepted", status=415, code="unsupported_encoding")
     body = await passing(request, limit)
     try:
         form = Form(request.headers["Content-Type"])
