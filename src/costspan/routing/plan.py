@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+_DOTS = frozenset({".", ".."})
 MAX_STEPS = 32
 """A plan is never longer, however routes nest."""
 
@@ -106,8 +107,11 @@ class Table:
         """Resolve `name`; None when nothing matches. `asked` is what `{model}` stands for where that is not `name`.
 
         In this order: exact route, the glob with the longest literal part, `provider/model`, the default route.
-        `pick` gives random numbers in [0, 1) for weighted routes.
+        `pick` gives random numbers in [0, 1) for weighted routes. A name of dots alone is nobody's: where a provider
+        has the model in its path, it would lead to another path.
         """
+        if _is_dots(name) or (asked is not None and _is_dots(asked)):
+            return None
         route = self.routes.get(name) or self._glob(name)
         if route is None and self.direct_targets:
             provider, slash, model = name.partition("/")
@@ -165,6 +169,10 @@ def _draw(members: Sequence[Leaf | Nested], pick: float) -> Leaf | Nested:
         if point < 0:
             return member
     return members[-1]
+
+
+def _is_dots(name: str) -> bool:
+    return name in _DOTS or name.partition("/")[2] in _DOTS
 
 
 def _is_glob(name: str) -> bool:
