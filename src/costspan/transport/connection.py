@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 from aiohttp.http_exceptions import HttpProcessingError
@@ -319,7 +320,7 @@ class Connection(asyncio.Protocol):
             self.message, self.payload = message, payload
         else:
             self._interim += 1
-            if message.upgrade or self._interim > MAX_INTERIM:
+            if message.upgrade or message.code == HTTPStatus.SWITCHING_PROTOCOLS or self._interim > MAX_INTERIM:
                 self._fail(errors.protocol_error("unexpected or too many interim answers"))
 
     def _finish(self, parser: AnswerParser) -> None:
