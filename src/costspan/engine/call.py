@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from costspan.engine import translate
+from costspan.engine.raw import UNKNOWN_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +46,10 @@ class Raw:
     dialect: Metered | None
     free: bool = False
     """Whether the provider does not bill it."""
+
+    def names(self, model: str) -> bool:
+        """Whether it is known what is asked for: else no price holds, whatever a table says of all models."""
+        return self.dialect is not None and model != UNKNOWN_MODEL
 
 
 class Clock(Protocol):
@@ -132,7 +137,8 @@ class Call:
     @property
     def must_be_priced(self) -> bool:
         """Whether a target without a price may not be asked. Reading a provider's own path costs nothing."""
-        return self.snapshot.reject_unpriced and (self.raw is None or not (self.raw.free or self.raw.method == "GET"))
+        raw = self.raw
+        return self.snapshot.reject_unpriced and (raw is None or not (raw.free or raw.method in {"GET", "HEAD"}))
 
     @property
     def spent(self) -> bool:

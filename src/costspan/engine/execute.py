@@ -71,7 +71,7 @@ class Executor:
         for position, step in enumerate(steps):
             call.targets_left = len(steps) - position
             account = call.snapshot.accounts[step.provider]
-            if call.must_be_priced and not call.snapshot.has_price(account, step.model, call.started_ns):
+            if call.must_be_priced and not _has_price(call, step, account):
                 refusal = refusal or ClientError(
                     f"{step.label} has no price (prices.on_unpriced)", code="unpriced_model"
                 )
@@ -157,3 +157,9 @@ class Executor:
     @staticmethod
     def _expire(call: Call) -> None:
         raise Exhausted(expired(reached=bool(call.begun)))
+
+
+def _has_price(call: Call, step: Step, account: Account) -> bool:
+    if call.raw is not None and not call.raw.names(step.model) and account.price_as != "free":
+        return False
+    return call.snapshot.has_price(account, step.model, call.started_ns)

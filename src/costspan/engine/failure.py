@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from costspan.ir import events
     from costspan.wire import json
 
+MAX_ERROR_BYTES = 64 * 1024
+ERROR_BODY_SECONDS = 2.0
+"""For the body of a refusal: it only tells more about what the status says, and another target is waiting."""
 MAX_MESSAGE = 512
 _KEY_SHAPES = re.compile(
     r"\b(?:sk|gsk|xai|pplx|csk|nvapi|r8|key|AIza|AKIA|ASIA|ABSK|ya29\.|eyJ)[-_]?[A-Za-z0-9_*.\-]{8,}"
@@ -38,6 +41,12 @@ def safe(message: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         shown = _without(shown, secret)
     return _KEY_SHAPES.sub("***", shown)[:MAX_MESSAGE]
+
+
+def tells(body: bytes, secrets: Sequence[str]) -> bool:
+    """Whether one of `secrets`, or its beginning or end, stands in `body`."""
+    text = body.decode(errors="replace")
+    return any(_without(text, secret) != text for secret in secrets)
 
 
 def _without(text: str, key: str) -> str:

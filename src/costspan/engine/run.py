@@ -89,8 +89,8 @@ class Run:
 
     def _find_price(self, served: str | None) -> Price | None:
         raw = self.call.raw
-        if raw is not None and raw.dialect is None and self.account.price_as != "free":
-            return None  # nobody knows what was asked for, whatever a table says of all models
+        if raw is not None and not raw.names(served or self.step.model) and self.account.price_as != "free":
+            return None
         return self.call.snapshot.book.find(
             self.account.name,
             self.account.kind.name,
