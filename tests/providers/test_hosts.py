@@ -8,7 +8,9 @@ import pytest
 
 from costspan.cli.source import KNOWN
 from costspan.config.environment import KnownProvider
-from costspan.dialects import METERED
+from costspan.dialects import METERED, anthropic_messages, openai_chat
+from costspan.errors import Untranslatable
+from costspan.ir.request import Message, Request, Text
 from costspan.providers import dialect_names
 from costspan.providers.hosts import KINDS
 from costspan.telemetry.semconv import provider_name
@@ -77,3 +79,21 @@ def test_gemini_has_its_key_in_either_variable() -> None:
 
     assert isinstance(gemini, KnownProvider)
     assert gemini.variable({"GOOGLE_API_KEY": "k"}) == "GOOGLE_API_KEY"
+
+
+@pytest.mark.parametrize("kind", ["groq", "ollama"])
+def test_a_host_that_gives_one_choice_only_is_not_asked_for_two(kind: str) -> None:
+    hi = Message("user", (Text("hi"),))
+
+    with pytest.raises(Untranslatable) as caught:
+        openai_chat.encode_request(Request("m", (hi,), n=2), KINDS[kind].profile)
+
+    assert caught.value.param == "n"
+    assert openai_chat.encode_request(Request("m", (hi,), n=1), KINDS[kind].profile).losses == ()
+
+
+def test_claude_on_bedrock_is_not_asked_for_a_tier_of_anthropics() -> None:
+    request = Request("m", (Message("user", (Text("hi"),)),), service_tier="default")
+
+    assert anthropic_messages.encode_request(request, KINDS["anthropic"].profile).losses == ()
+    assert anthropic_messages.encode_request(request, KINDS["bedrock"].profile).losses == ("service_tier",)

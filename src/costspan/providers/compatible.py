@@ -85,8 +85,9 @@ COMPATIBLE = (
         ),
         quirks=frozenset({"accepts_reasoning", "accepts_cache_control", "accepts_file_urls"}),
     ),
-    # console.groq.com/docs/openai 2026-11-25: logprobs, logit_bias and top_logprobs are a 400; Responses, audio.
-    # console.groq.com/docs/api-reference: max_tokens is deprecated for max_completion_tokens.
+    # console.groq.com/docs/openai 2026-11-25: logprobs, logit_bias, top_logprobs and n beyond 1 are a 400; Responses,
+    # transcriptions, translations. /docs/api-reference: max_tokens is deprecated for max_completion_tokens. Speech:
+    # docs.jambonz.org/guides/features/tts-vendor-settings/groq.
     _host(
         "groq",
         "https://api.groq.com/openai/v1",
@@ -95,7 +96,7 @@ COMPATIBLE = (
         catalog="groq",
         globs=("llama-*",),
         rename=_AS_OPENAI,
-        rejects=frozenset({"logit_bias", "logprobs", "top_logprobs"}),
+        rejects=frozenset({"logit_bias", "logprobs", "n", "top_logprobs"}),
     ),
     # docs.together.ai/docs/inference/openai-compatibility 2026-11-25: chat, completions, embeddings, images, audio; its
     # own /rerank.
@@ -143,8 +144,8 @@ COMPATIBLE = (
         rename=_AS_OPENAI,
         quirks=frozenset({"reasoning_outside_completion"}),
     ),
-    # inference-docs.cerebras.ai/api-reference/chat-completions 2026-11-25: max_completion_tokens;
-    # /resources/openai: the penalties and logit_bias are a 400.
+    # inference-docs.cerebras.ai/api-reference/chat-completions 2026-11-25: max_completion_tokens. The penalties and
+    # logit_bias are a 400 by req_llm's guide (hexdocs.pm/req_llm/cerebras.html), no page of Cerebras was read.
     _host(
         "cerebras",
         "https://api.cerebras.ai/v1",
@@ -179,15 +180,15 @@ COMPATIBLE = (
         "NVIDIA_API_KEY",
         speaks=(CHAT, EMBEDDINGS, COMPLETIONS),
     ),
-    # docs.ollama.com/api/openai-compatibility 2026-11-25: stateless Responses, embeddings, audio since 0.40.8. Fields
-    # that it does not know are ignored without an error: so they are named as losses here.
+    # docs.ollama.com/api/openai-compatibility 2026-11-25: stateless Responses, embeddings, audio since 0.40.8. What it
+    # does not support (logit_bias, n and user are not ticked there) is ignored without an error: so it is named here.
     _host(
         "ollama",
         "http://127.0.0.1:11434/v1",
         None,
         speaks=(CHAT, RESPONSES, EMBEDDINGS, COMPLETIONS, SPEECH, TRANSCRIPTIONS),
         stops=True,
-        rejects=frozenset({"logit_bias", "user"}),
+        rejects=frozenset({"logit_bias", "n", "user"}),
     ),
     # docs.vllm.ai/en/v0.32.0/serving/online_serving 2026-11-25
     _host(

@@ -117,7 +117,8 @@ _MAKERS = (
         catalog="google",
         profile=Profile("vertex", quirks=frozenset({"fetches_nothing"})),
     ),
-    # Converse serves every chat model; Claude by InvokeModel takes and gives more, in Anthropic's own dialect.
+    # Converse serves every chat model; Claude by InvokeModel takes and gives more, in Anthropic's own dialect, but
+    # its tiers: there they are a header with AWS's words (botocore 1.44.5, InvokeModelRequest).
     Kind(
         "bedrock",
         "https://bedrock-runtime.{region}.amazonaws.com",
@@ -132,7 +133,7 @@ _MAKERS = (
         key_variable="AWS_BEARER_TOKEN_BEDROCK",
         needs=("region",),
         catalog="aws",
-        profile=Profile("bedrock", quirks=frozenset({"fetches_nothing"})),
+        profile=Profile("bedrock", rejects=frozenset({"service_tier"}), quirks=frozenset({"fetches_nothing"})),
     ),
     # docs.mistral.ai/api 2026-11-25
     Kind(

@@ -13,6 +13,9 @@ CALL = Message("assistant", (ToolCall("c1", "draw", "{}"),))
 WITH_URLS: dict[str, tuple[Message, ...]] = {
     "messages.image": (Message("user", (Text("What is this?"), CAT)),),
     "messages.document": (Message("user", (Media("document", url="https://example.com/cat.pdf"),)),),
+    "messages.image of Anthropic's files": (
+        Message("user", (Media("image", file_id="file_https://example.com/cat"),)),
+    ),
     "messages.image in a result": (
         Message("user", (Text("Draw."),)),
         CALL,

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 FETCHES_NOTHING: Final = "fetches_nothing"
 """Quirk: images and documents by their bytes only (platform.claude.com/docs, vision, supported platforms: Bedrock's
-InvokeModel and Google's own Vertex; read 2026-11-25).
+InvokeModel and Google's own Vertex; files: "currently not supported on Amazon Bedrock or Google Vertex AI"; read
+2026-11-25).
 """
 
 
@@ -30,7 +31,7 @@ def _check(blocks: Iterable[Block], host: str) -> None:
     for block in blocks:
         if isinstance(block, ToolResult):
             _check(block.blocks, host)
-        elif isinstance(block, Media) and block.url is not None:
+        elif isinstance(block, Media) and block.data is None:
             raise Untranslatable(
                 f"{host} fetches no images and documents: send their bytes", param=f"messages.{block.kind}"
             )
