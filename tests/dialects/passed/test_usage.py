@@ -70,6 +70,31 @@ CASES: dict[str, tuple[str, dict[str, Any], Usage | None]] = {
         {"usage": {"prompt_tokens": -1, "completion_tokens": 4}},
         Usage({"input": 0, "output": 4}, inconsistent=True),
     ),
+    "completion with counts of nothing": (
+        "openai-completions",
+        {"choices": [], "usage": {"prompt_tokens": None, "completion_tokens": None}},
+        None,
+    ),
+    "images with counts of nothing": (
+        "openai-images",
+        {"data": [{"url": "u"}, {"url": "v"}], "usage": {"input_tokens": None, "output_tokens": None}},
+        Usage(units={"images": 2}),
+    ),
+    "images with counts of zero": (
+        "openai-images",
+        {"data": [{"url": "u"}], "usage": {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "cost": 0.04}},
+        Usage(units={"images": 1}, reported_cost=Decimal("0.04")),
+    ),
+    "transcript with counts of nothing": (
+        "openai-transcriptions",
+        {"text": "x", "duration": 8.4, "usage": {"input_tokens": None, "output_tokens": None}},
+        Usage(units={"audio_seconds": Decimal("8.4")}),
+    ),
+    "speech with counts of nothing": (
+        "openai-speech",
+        {"type": "speech.audio.done", "usage": {"input_tokens": None, "output_tokens": None}},
+        None,
+    ),
     "completion without usage": ("openai-completions", {"choices": [], "usage": None}, None),
     "moderation": ("openai-moderations", {"results": [{"flagged": False}]}, Usage(units={"requests": 1})),
     "images by tokens": (

@@ -1,7 +1,8 @@
 """Usage reports of passed formats, into disjoint buckets and units.
 
-Shapes: OpenAI's official SDK (openai 3.54.0, types/), Cohere's (cohere 7.3.0, types/api_meta.py), 2026-11-25; totals of
-Jina and Voyage as their references have them.
+Shapes: OpenAI's official SDK (openai 3.54.0, types/), Cohere's (cohere 7.3.1, types/api_meta.py), OpenRouter's
+(openrouter.ai/docs, CreateRerankUsage), read 2026-11-25. Jina's totals are those that LocalAI gives too (its
+core/schema/jina.go), Voyage's those of its embeddings.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def of_completion(body: json.Object) -> Usage | None:
     """Text completions report as chat does: totals that include the cached part and the reasoning."""
     report = within(body, "usage")
-    if "prompt_tokens" not in report and "completion_tokens" not in report:
+    if not _tells(report, "prompt_tokens", "completion_tokens"):
         return None
     counts = Counts()
     prompt, completion = counts.count(report, "prompt_tokens"), counts.count(report, "completion_tokens")
@@ -47,15 +48,16 @@ def of_moderation(body: json.Object) -> Usage | None:
 
 
 def of_images(body: json.Object) -> Usage | None:
-    """Tokens where they are reported, else the pictures: of a whole answer, or of the event that brings one.
+    """Tokens where any are reported, else the pictures: of a whole answer, or of the event that brings one.
 
     `svg_usage` is of another model, at its own price: it is not in here.
     """
     report = within(body, "usage")
     cost = reported_cost(report)
-    if "input_tokens" in report or "output_tokens" in report:
-        counts = Counts()
-        return Usage(_image_tokens(counts, report), inconsistent=counts.inconsistent, reported_cost=cost)
+    counts = Counts()
+    tokens = _image_tokens(counts, report)
+    if any(tokens.values()) or counts.inconsistent:
+        return Usage(tokens, inconsistent=counts.inconsistent, reported_cost=cost)
     data = body.get("data")
     pictures = len(data) if isinstance(data, list) else int("b64_json" in body or "url" in body)
     return Usage(units={"images": pictures}, reported_cost=cost) if pictures else None
@@ -73,7 +75,7 @@ def _image_tokens(counts: Counts, report: Mapping[str, object]) -> dict[str, int
 def of_speech(body: json.Object) -> Usage | None:
     """Of `speech.audio.done`: text in, sound out."""
     report = within(body, "usage")
-    if "input_tokens" not in report and "output_tokens" not in report:
+    if not _tells(report, "input_tokens", "output_tokens"):
         return None
     counts = Counts()
     given, made = counts.count(report, "input_tokens"), counts.count(report, "output_tokens")
@@ -91,7 +93,7 @@ def of_transcript(body: json.Object) -> Usage | None:
     """Tokens, or the sound's length as `usage` or else the verbose answer tells it."""
     report = within(body, "usage")
     counts = Counts()
-    if "input_tokens" in report or "output_tokens" in report:
+    if _tells(report, "input_tokens", "output_tokens"):
         return Usage(_transcript_tokens(counts, report), inconsistent=counts.inconsistent)
     told = report.get("seconds")
     seconds: Decimal | None = counts.seconds(body.get("duration") if told is None else told)
@@ -121,6 +123,11 @@ def of_rerank(body: json.Object) -> Usage | None:
                 tokens = {"input": counts.count(place, name)}
                 return Usage(tokens, inconsistent=counts.inconsistent, reported_cost=cost)
     return None
+
+
+def _tells(report: Mapping[str, object], *names: str) -> bool:
+    """Whether any of `names` is told: some servers write out every field, with null for what they do not know."""
+    return any(report.get(name) is not None for name in names)
 
 
 def _check_total(counts: Counts, report: Mapping[str, object], whole: int) -> None:
