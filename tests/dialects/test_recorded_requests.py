@@ -14,7 +14,7 @@ from costspan.ir.request import Media, Reasoning, Text, ToolCall, ToolResult
 from costspan.providers.hosts import KINDS
 from costspan.wire import json
 from fakes.corpus import MISSING, ROWS, Row
-from fakes.corpus_requests import all_fields, fields_of, leaves, left, missing, plain
+from fakes.corpus_requests import REFUSED, all_fields, fields_of, leaves, left, missing, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,21 +26,6 @@ pytestmark = pytest.mark.skipif(not ROWS, reason=MISSING)
 ASKED = {row.id: row for row in ROWS if row.dialect in CLIENT_DIALECTS}
 """All that clients of ours could have sent."""
 
-TWO_CHOICES = "dd-trace-py/contrib/litellm/completion_multiple_choices_with_tools#0"
-REFUSED = {
-    **{(TWO_CHOICES, target): "n" for target in DIALECTS if target not in {"gemini-generate", "mistral-chat"}},
-    # the recorded result answers no call of the request: Gemini needs the name of the one it answers
-    (
-        "dd-trace-py/contrib/anthropic/anthropic_completion_tools_call_with_tool_result_stream_helper#0",
-        "gemini-generate",
-    ): "messages.tool_call_id",
-    ("langchaingo/llms/openai/TestMultiContentImage#0", "bedrock-converse"): "messages.image",  # by URL
-    (
-        "pydantic-ai/models/google/test_structured_output/test_native_output_with_function_tools_stream#1",
-        "cohere-chat",
-    ): "response_format",
-}
-"""What a target cannot express, and what of the request it names. Others can, and are asked in its place."""
 NO_TOOLS = ("pydantic-ai/models/test_tool_choice_matrix/test_tool_choice_matrix[none-groq]#0", "bedrock-converse")
 """Bedrock has no word for tools that may not be called: it is not told of them."""
 PAIRS = [

@@ -10,7 +10,7 @@ import pytest
 from costspan.dialects import CLIENT_DIALECTS, DIALECTS
 from costspan.wire import json
 from fakes.corpus import GOOD, MISSING, ROWS, Row
-from fakes.corpus_requests import leaves, left, missing
+from fakes.corpus_requests import REFUSED, leaves, left, missing
 from fakes.gateway import Running, running
 from fakes.replay import again, path, replay
 from fakes.upstream import FakeUpstream
@@ -30,20 +30,6 @@ KINDS = {
     "openai-chat": "kind: openai, dialects: [openai-chat]",
     "openai-responses": "kind: openai, dialects: [openai-responses]",
 }
-TWO_CHOICES = "dd-trace-py/contrib/litellm/completion_multiple_choices_with_tools#0"
-REFUSED = {
-    **{(TWO_CHOICES, target): "n" for target in DIALECTS if target not in {"gemini-generate", "mistral-chat"}},
-    (
-        "dd-trace-py/contrib/anthropic/anthropic_completion_tools_call_with_tool_result_stream_helper#0",
-        "gemini-generate",
-    ): "messages.tool_call_id",
-    ("langchaingo/llms/openai/TestMultiContentImage#0", "bedrock-converse"): "messages.image",
-    (
-        "pydantic-ai/models/google/test_structured_output/test_native_output_with_function_tools_stream#1",
-        "cohere-chat",
-    ): "response_format",
-}
-"""As in tests/dialects/test_recorded_requests.py, which says why."""
 
 
 def config(url: str) -> str:
