@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from costspan.wire import json
 from fakes.gateway import running
 from fakes.upstream import FakeUpstream
 from fakes.wires.asked import Wrong
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from fakes.conversations import Turn
     from fakes.upstream import Answer, Request
-    from fakes.wires.asked import Asked
+    from fakes.wires.asked import Asked, Wire
     from matrix.scenes import Scene
     from matrix.upstreams import Upstream
 
@@ -36,6 +38,8 @@ class Stage:
         self.asked: list[Asked] = []
         self.problems: list[str] = []
         """What the upstream would have refused."""
+        self.spent: list[dict[str, int]] = []
+        """What the ledger has to say of each answer."""
         self._folder = folder
         self.turns: tuple[Turn, ...] = ()
         """What the model says in the scene that is played."""
@@ -55,6 +59,15 @@ class Stage:
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(SECONDS)
         assert not self._thread.is_alive()
+
+    def booked(self) -> list[dict[str, int]]:
+        """The usage of each answer in the gateway's ledger, once it has closed."""
+        assert self._folder is not None
+        lines = [
+            line for file in sorted(self._folder.glob("ledger/*.jsonl")) for line in file.read_bytes().splitlines()
+        ]
+        records = [json.loads_object(line) for line in lines]
+        return [one["usage"] for one in records if one["type"] == "attempt" and one["http_status"] == HTTPStatus.OK]
 
     def begin(self, scene: Scene) -> None:
         """Play `scene` from its beginning."""
@@ -92,4 +105,13 @@ class Stage:
             self.problems.append(str(problem) if isinstance(problem, Wrong) else repr(problem))
             return wire.refuse(str(problem))
         self.asked.append(asked)
-        return wire.answer(self.turns[len(self.asked) - 1], asked)
+        turn = self.turns[len(self.asked) - 1]
+        self.spent.append(_buckets(turn, self.upstream.wire))
+        return wire.answer(turn, asked)
+
+
+def _buckets(turn: Turn, wire: Wire) -> dict[str, int]:
+    cached = turn.cached if wire.counts_cached else 0
+    reasoned = turn.reasoned if wire.counts_reasoning else 0
+    all_ = {"input": turn.prompt - cached, "cache_read": cached, "output": turn.completion - reasoned}
+    return {name: count for name, count in (all_ | {"reasoning": reasoned}).items() if count}

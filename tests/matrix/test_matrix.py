@@ -39,6 +39,7 @@ SDKS = ("openai", "anthropic", "google", "mistralai", "cohere", "httpx")
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with Stage(request.param, tmp_path_factory.mktemp("gateway")) as stage:
         yield stage
+    assert stage.booked() == stage.spent, "the ledger does not say what the upstream did"
 
 
 @pytest.fixture(scope="module", params=CLIENTS, ids=lambda client: client.name)
