@@ -224,7 +224,10 @@ def test_usage_is_disjoint_buckets(report: dict[str, Any], tokens: dict[str, int
     assert sum(usage.tokens.values()) == usage.prompt_tokens + usage.completion_tokens
 
 
-@pytest.mark.parametrize("body", [{}, {"usage": None}, {"usage": [1]}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"usage": None}, {"usage": [1]}, {"usage": {}}, {"usage": {"inputTokens": None, "outputTokens": None}}],
+)
 def test_an_answer_may_report_no_usage(body: dict[str, Any]) -> None:
     assert dialect.read_usage(body) is None
 

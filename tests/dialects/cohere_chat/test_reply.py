@@ -213,7 +213,11 @@ def test_what_is_billed_counts_and_neither_what_cohere_adds_nor_the_cache() -> N
 
 
 def test_without_a_bill_the_tokens_count() -> None:
-    assert usage({"tokens": {"input_tokens": 502, "output_tokens": 9}}) == Usage({"input": 502, "output": 9})
+    tokens = {"input_tokens": 502, "output_tokens": 9}
+
+    assert usage({"tokens": tokens}) == Usage({"input": 502, "output": 9})
+    assert usage({"billed_units": {}, "tokens": tokens}) == Usage({"input": 502, "output": 9})
+    assert usage({"billed_units": {"input_tokens": None}, "tokens": tokens}) == Usage({"input": 502, "output": 9})
 
 
 def test_searches_are_counted_apart() -> None:
@@ -233,7 +237,10 @@ def test_a_count_that_is_none_is_told(count: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("report", [None, [], {}, {"cached_tokens": 3}, {"billed_units": [], "tokens": None}])
+@pytest.mark.parametrize(
+    "report",
+    [None, [], {}, {"cached_tokens": 3}, {"billed_units": [], "tokens": None}, {"billed_units": {}, "tokens": {}}],
+)
 def test_no_report_is_no_usage(report: Any) -> None:
     assert usage(report) is None
 

@@ -85,6 +85,7 @@ MISSING: dict[str, dict[str, Any]] = {
     "null": {"usage": None},
     "empty": {"usage": {}},
     "text": {"usage": "x"},
+    "counts of null": {"usage": {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None}},
     "groq without": {"x_groq": {"id": "x"}},
 }
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def read_usage(body: json.Object, profile: Profile = PLAIN) -> Usage | None:  # noqa: ARG001 - there is one host
     """Usage of a whole answer, or of the event that holds it; None where it reports none."""
     report = body.get("usage")
-    if not isinstance(report, dict):
+    if not isinstance(report, dict) or all(report.get(name) is None for name in ("inputTokens", "outputTokens")):
         return None
     counts = Counts()
     fresh, output = counts.count(report, "inputTokens"), counts.count(report, "outputTokens")

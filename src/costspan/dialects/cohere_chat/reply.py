@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from costspan.dialects.cohere_chat.vocabulary import ANSWER_FIELDS, BY_STATUS, FINISH, GAVE_UP, MESSAGE_FIELDS, NAME
-from costspan.dialects.counts import Counts
+from costspan.dialects.counts import Counts, within
 from costspan.dialects.losses import beyond
 from costspan.dialects.types import PLAIN, ErrorReport, Summary
 from costspan.errors import Category, Malformed
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from costspan.dialects.types import Profile
     from costspan.ir.request import Block
 
+_COUNTS: Final = ("input_tokens", "output_tokens", "search_units")
 _SERVER_ERRORS: Final = 500
 
 
@@ -65,9 +66,9 @@ def read_usage(body: json.Object, profile: Profile = PLAIN) -> Usage | None:  # 
     report = body.get("usage")
     if not isinstance(report, dict):
         return None
-    billed = report.get("billed_units")
-    counted = billed if isinstance(billed, dict) else report.get("tokens")
-    if not isinstance(counted, dict):
+    places = (within(report, "billed_units"), within(report, "tokens"))
+    counted = next((place for place in places if any(place.get(name) is not None for name in _COUNTS)), None)
+    if counted is None:
         return None
     counts = Counts()
     tokens = {"input": counts.count(counted, "input_tokens"), "output": counts.count(counted, "output_tokens")}

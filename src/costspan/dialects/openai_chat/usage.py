@@ -39,7 +39,9 @@ def read_usage(body: json.Object, profile: Profile = PLAIN) -> Usage | None:
     if not isinstance(report, dict):
         groq = body.get("x_groq")
         report = groq.get("usage") if isinstance(groq, dict) else None
-    if not isinstance(report, dict) or not ("prompt_tokens" in report or "completion_tokens" in report):
+    if not isinstance(report, dict):
+        return None
+    if report.get("prompt_tokens") is None and report.get("completion_tokens") is None:
         return None
     tier = body.get("service_tier") or report.get("service_tier")
     return _Reader(report, profile).usage(tier if isinstance(tier, str) else None)
