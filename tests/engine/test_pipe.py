@@ -8,7 +8,8 @@ import pytest
 
 from costspan.dialects import anthropic_messages, openai_chat
 from costspan.dialects.types import StreamOptions
-from costspan.engine.pipe import SAMPLE_BYTES, Passthrough, Translation, blocks
+from costspan.engine import sample
+from costspan.engine.pipe import Passthrough, Translation, blocks
 from costspan.errors import Malformed
 from costspan.wire import json
 
@@ -126,7 +127,7 @@ def test_a_region_is_split_into_its_events(region: bytes, expected: list[bytes])
 
 def test_an_event_larger_than_the_sample_counts_by_its_bytes() -> None:
     pipe = passed()
-    event = stream(chunk({"content": "x" * 4 * SAMPLE_BYTES}))
+    event = stream(chunk({"content": "x" * 4 * sample.BYTES}))
     for start in range(0, len(event), 16_384):
         pipe.feed(event[start : start + 16_384])
 
@@ -136,8 +137,8 @@ def test_an_event_larger_than_the_sample_counts_by_its_bytes() -> None:
 def test_small_events_count_by_their_characters() -> None:
     pipe = passed()
     event = stream(chunk({"content": "abc"}))
-    for _ in range(2 * SAMPLE_BYTES // len(event)):
+    for _ in range(2 * sample.BYTES // len(event)):
         pipe.feed(event)
 
-    assert pipe.output_chars() == 3 * (2 * SAMPLE_BYTES // len(event))
+    assert pipe.output_chars() == 3 * (2 * sample.BYTES // len(event))
     assert not pipe.by_bytes

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costspan.engine import sample
 from costspan.engine.verbatim import Verbatim
 from costspan.errors import Malformed
 from costspan.ir import events
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from costspan.dialects.types import StreamDecoder, StreamEncoder
     from costspan.engine.recall import Witness
-
-SAMPLE_BYTES = 64 * 1024
-"""How much of a passed stream is kept to estimate its length when it is cut before usage came."""
 
 
 class Passthrough:
@@ -69,7 +67,7 @@ class Passthrough:
         if len(self._tail) > sse.MAX_EVENT_BYTES:
             raise Malformed(f"event larger than {sse.MAX_EVENT_BYTES} bytes")
         self._passed += len(data)
-        if self._sampled < SAMPLE_BYTES:
+        if self._sampled < sample.BYTES:
             self._sample.append(data)
             self._sampled += len(data)
         if self.committed and not self._marked(region):
@@ -135,23 +133,9 @@ class Passthrough:
         return held
 
     def output_chars(self) -> int:
-        """Characters of output that passed, counted in a sample and scaled up.
-
-        Of an event that fills most of the sample, and so is cut off by it, each byte counts.
-        """
-        decoder = self._new_decoder()
-        parser = sse.Parser()
-        chars = 0
-        try:
-            for event in parser.feed(b"".join(self._sample)):
-                chars += sum(_chars(one) for one in decoder.feed(event))
-        except Malformed:
-            pass
-        cut = len(parser.pending)
-        self.by_bytes = self._sampled >= SAMPLE_BYTES and cut > self._sampled // 2
-        if self.by_bytes:
-            chars += cut
-        return chars * self._passed // self._sampled if self._sampled else 0
+        """Characters of output that passed, estimated from a sample."""
+        chars, self.by_bytes = sample.chars(self._new_decoder(), self._sample, self._passed)
+        return chars
 
 
 class Translation:
@@ -208,7 +192,7 @@ class Translation:
             self.finish_reasons.append(event.native or event.reason)
         elif self._witness is not None and not isinstance(event, events.TextDelta):
             self._witness.see(event)
-        self._chars += _chars(event)
+        self._chars += sample.chars_of(event)
         self.committed = self.committed or events.is_content(event)
 
     def finish(self) -> bytes:
@@ -230,13 +214,6 @@ class Translation:
 
 
 Pipe = Passthrough | Translation | Verbatim
-
-
-def _chars(event: events.Event) -> int:
-    match event:
-        case events.TextDelta(_, text) | events.ReasoningDelta(_, text) | events.ArgumentsDelta(_, text):
-            return len(text)
-    return 0
 
 
 def _boundary(data: bytes) -> int:

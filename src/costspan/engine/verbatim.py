@@ -11,13 +11,14 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from costspan.dialects import STREAMING
+from costspan.engine import sample
 from costspan.engine.framed import reframer
 from costspan.errors import Malformed
 from costspan.ir import events
 from costspan.wire import json, sse
 
 if TYPE_CHECKING:
-    from costspan.dialects.types import Metered, Profile, StreamDecoder
+    from costspan.dialects.types import Metered, Profile, Streaming
     from costspan.ir.usage import Usage
     from costspan.providers.account import Account
     from costspan.wire.event_stream import Reframer
@@ -42,7 +43,6 @@ class Whole:
 
     def __init__(self, dialect: Metered, profile: Profile) -> None:
         self.finish_reasons: list[str] = []
-        self.chars = 0
         self.learnt = _Learnt()
         self._dialect = dialect
         self._profile = profile
@@ -67,16 +67,23 @@ class Whole:
         self.finish_reasons.extend(found.finish_reasons)
         self.learnt.ended = True
 
+    def output_chars(self) -> tuple[int, bool]:
+        """Unknown: a whole answer tells its usage or nothing."""
+        return 0, False
+
 
 class Stream:
     """Reads a stream's events as they pass, those with a marker only."""
 
-    def __init__(self, decoder: StreamDecoder, markers: tuple[bytes, ...], reframer: Reframer | None) -> None:
+    def __init__(self, streaming: Streaming, profile: Profile, reframer: Reframer | None) -> None:
         self.finish_reasons: list[str] = []
-        self.chars = 0
-        self.learnt = decoder
-        self._markers = markers
+        self.learnt = streaming.new_decoder(profile)
+        self._streaming = streaming
+        self._profile = profile
         self._reframer = reframer
+        self._sample: list[bytes] = []
+        self._sampled = 0
+        self._passed = 0
         self._parser = sse.Parser()
         self._broken = False
 
@@ -89,9 +96,14 @@ class Stream:
                 self._broken = True
 
     def _read(self, data: bytes) -> None:
-        for event in self._parser.feed(data if self._reframer is None else self._reframer.feed(data)):
-            if not any(marker in event.data for marker in self._markers):
-                self.chars += len(event.data)
+        if self._reframer is not None:
+            data = self._reframer.feed(data)
+        self._passed += len(data)
+        if self._sampled < sample.BYTES:
+            self._sample.append(data)
+            self._sampled += len(data)
+        for event in self._parser.feed(data):
+            if not any(marker in event.data for marker in self._streaming.MARKERS):
                 continue
             for one in self.learnt.feed(event):
                 if isinstance(one, events.Finished):
@@ -102,13 +114,16 @@ class Stream:
         with contextlib.suppress(Malformed):
             self.learnt.close()
 
+    def output_chars(self) -> tuple[int, bool]:
+        """See `sample.chars`."""
+        return sample.chars(self._streaming.new_decoder(self._profile), self._sample, self._passed)
+
 
 class Unread:
     """Reads nothing."""
 
     def __init__(self) -> None:
         self.finish_reasons: list[str] = []
-        self.chars = 0
         self.learnt = _Learnt()
 
     def feed(self, data: bytes) -> None:
@@ -118,12 +133,16 @@ class Unread:
         """Only that there is no more."""
         self.learnt.ended = True
 
+    def output_chars(self) -> tuple[int, bool]:
+        """A body that is no text has no characters."""
+        return 0, False
+
 
 class Verbatim:
     """The pipe. `reader` looks on."""
 
-    by_bytes = True
-    """Its output is counted in bytes."""
+    by_bytes = False
+    """Whether `output_chars` had to take bytes for characters."""
     committed = True
     failed: events.Failed | None = None
     losses: tuple[str, ...] = ()
@@ -171,8 +190,9 @@ class Verbatim:
         return b""
 
     def output_chars(self) -> int:
-        """How much passed of a stream, roughly; a body that is no text has no characters."""
-        return self._reader.chars
+        """Characters of output that passed, estimated from a sample."""
+        chars, self.by_bytes = self._reader.output_chars()
+        return chars
 
 
 def looking_on(response: Response, account: Account, dialect: Metered | None) -> Verbatim:
@@ -186,4 +206,4 @@ def looking_on(response: Response, account: Account, dialect: Metered | None) ->
     frames = reframer(response, account, dialect.NAME)
     if streaming is None or not (frames or kind.startswith("text/event-stream")):
         return Verbatim(Unread())
-    return Verbatim(Stream(streaming.new_decoder(account.kind.profile), streaming.MARKERS, frames))
+    return Verbatim(Stream(streaming, account.kind.profile, frames))
