@@ -201,7 +201,10 @@ class Config(Section):
     providers: dict[Text, Provider] = Field(default={}, description="where requests can be sent, by name")
     defaults: Defaults = Field(default=Defaults(), description="what holds for every route that does not say otherwise")
     routes: dict[Text, Route] = Field(default={}, description="model names that clients may ask for, exact or glob")
-    direct_targets: Flag = Field(default=True, description="whether `provider/model` may be asked for without a route")
+    direct_targets: Flag = Field(
+        default=True,
+        description="whether `provider/model`, and a provider's own paths, may be asked for without a route",
+    )
     default_route: Text | None = Field(default=None, description="route for unknown model names; null: 404")
     prices: Prices = Field(default=Prices(), description="what things cost")
     keys: tuple[Key, ...] = Field(default=(), description="the keys that clients present")

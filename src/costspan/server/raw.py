@@ -7,6 +7,7 @@ recorded as unpriced. There is one target and one try: what a provider's own pat
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,6 @@ from costspan.providers.raw import raw_path
 from costspan.routing.plan import Matched, Policy, Step
 from costspan.server import body as bodies
 from costspan.server import upload
-from costspan.server.admission import may_use
 from costspan.server.paths import PROVIDERS, client_of
 from costspan.wire import json
 from costspan.wire.headers import to_upstream
@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from costspan.providers.account import Account
     from costspan.server.admission import Admission
     from costspan.server.exchange import Exchanges
-    from costspan.snapshot import Snapshot
+    from costspan.snapshot import ClientKey, Snapshot
     from costspan.wire.http import Upload
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_ESCAPE: Final = re.compile(r"%([2-7][0-9A-Fa-f])")
+"""Those of letters and the like mean the same as what they stand for (RFC 3986, 2.3)."""
 _MODEL: Final = "costspanmodel"
 """Stands for a model while a dialect's path is made into a pattern."""
 
@@ -66,7 +68,9 @@ class RawPaths:
         account = snapshot.accounts.get(unquote(name))
         if account is None or account.address.scheme == "mock":
             raise ClientError("there is no provider of this name", status=404, code="not_found")
-        if key is not None and not may_use(key, f"{account.name}/{rest}"):
+        if not snapshot.table.direct_targets:
+            raise ClientError("only routes are served here (direct_targets)", status=403, code="route_not_allowed")
+        if key is not None and not _may_use(key, account.name, rest):
             raise ClientError("this API key may not use this provider's paths", status=403, code="route_not_allowed")
         target = raw_path(account, f"/{rest}", _query(request))
         dialect, model = recognised(account, f"/{rest}", target) if request.method == "POST" else (None, None)
@@ -94,9 +98,15 @@ class RawPaths:
         return await self._exchanges.run(request, call)
 
 
+def _may_use(key: ClientKey, provider: str, path: str) -> bool:
+    """Whether a pattern that names the provider, or means everything, covers the path: `*-mini` is about models."""
+    meant = (pattern for pattern in key.routes if pattern == "*" or pattern.startswith(f"{provider}/"))
+    return not key.routes or any(fnmatchcase(f"{provider}/{path}", pattern) for pattern in meant)
+
+
 def recognised(account: Account, path: str, target: str) -> tuple[Metered | None, str | None]:
     """The dialect that `path` belongs to, and the model where the path names it."""
-    plain = target.partition("?")[0]
+    path, plain = (_ESCAPE.sub(_decoded, written) for written in (path, target.partition("?")[0]))
     for name in account.kind.all_dialects:
         if name not in METERED:
             continue
@@ -113,6 +123,11 @@ def _patterns(name: str) -> tuple[re.Pattern[str], ...]:
     dialect = METERED[name]
     paths = {dialect.path(_MODEL, stream=stream).partition("?")[0] for stream in (False, True)}
     return tuple(re.compile(re.escape(path).replace(_MODEL, "([^/]+)") + r"\Z") for path in sorted(paths))
+
+
+def _decoded(escape: re.Match[str]) -> str:
+    letter = chr(int(escape[1], 16))
+    return letter if letter.isalnum() or letter in "-._~" else escape[0]
 
 
 def _query(request: web.BaseRequest) -> str:
