@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from costspan.dialects import checks
 from costspan.engine.call import Raw
 from costspan.pricing.estimate import estimate_prompt_tokens
 from costspan.server import body as bodies
@@ -39,6 +40,7 @@ class Counts:
         """Answer one request. Raises `ClientError`."""
         admitted = self._admission.admit(request)
         body, fields = await self._admission.read(request, admitted.snapshot)
+        checks.refuse_destinations(fields)  # also beside a wrapped request, which alone is looked at below
         call = self._admission.call(request, asked, admitted, body=body, fields=_as_request(fields, asked))
         step = next((step for step in call.matched.steps if _counts(call, step)), None)
         if step is None:
