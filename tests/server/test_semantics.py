@@ -12,115 +12,116 @@ from costspan.wire import json
 from fakes.contract import error_of
 from fakes.gateway import running, two_kinds
 from fakes.raw import connected, post, send
+from fakes.surfaces import ALL, CHAT
 from fakes.upstream import FakeUpstream
 from fakes.upstream_answers import openai_stream
+from server import wrong_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from fakes.site import Site
+    from fakes.surfaces import Surface
 
-TALK = [{"role": "user", "content": "hi"}]
-BOTH = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}
-OPENAI = {"/v1/chat/completions": "openai"}
-ANTHROPIC = {"/v1/messages": "anthropic"}
+
+STREAMED = [surface for surface in CHAT if not surface.names_model]
+NAMED_BY_PATH = [surface for surface in ALL if surface.names_model]
 
 
 def asked(changes: dict[str, Any], model: str = "chat") -> bytes:
-    """A good request with `changes`; a value of `...` leaves the field out."""
-    body = {"model": model, "max_tokens": 9, "messages": TALK, **changes}
-    return json.dumps({name: value for name, value in body.items() if value is not ...})
+    """A request for a chat completion."""
+    return CHAT[0].asked(changes, model)
 
 
 def talk(*messages: Any) -> dict[str, Any]:
     return {"messages": list(messages)}
 
 
-BAD: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
-    "59: no model": ({"model": ...}, "missing_model", BOTH),
-    **{
-        f"59: model {name}": ({"model": value}, "missing_model", BOTH)
-        for name, value in {
-            "null": None,
-            "a number": 5,
-            "empty": "",
-            "an object": {"a": "chat"},
-            "of 10 KiB": "canary" * 1700,
-            "of two lines": "chat\ncanary",
-            "with NUL": "chat\0",
-            "with an escape sequence": "\x1b[31mcanary",
-            "with a line separator": "chat\u2028",
-            "with a direction override": "chat\u202ecanary",
-        }.items()
-    },
-    "60: no messages": ({"messages": ...}, "invalid_messages", BOTH),
-    "60: messages null": ({"messages": None}, "invalid_messages", BOTH),
-    "60: messages empty": ({"messages": []}, "invalid_messages", BOTH),
-    "60: messages a string": ({"messages": "canary"}, "invalid_messages", BOTH),
-    "60: messages an object": ({"messages": {"role": "user", "content": "canary"}}, "invalid_messages", BOTH),
-    "60: 100 001 messages": ({"messages": TALK * 100_001}, "invalid_messages", BOTH),
-    "60: an unknown role": (talk({"role": "canary", "content": "a"}), "invalid_messages", BOTH),
-    "60: a role that is a list": (talk({"role": ["user"], "content": "a"}), "invalid_messages", BOTH),
-    "60: a role that is an object": (talk({"role": {"a": 1}, "content": "a"}), "invalid_messages", BOTH),
-    "60: content null": (talk({"role": "user", "content": None}), "invalid_messages", BOTH),
-    "60: no content": (talk({"role": "user"}), "invalid_messages", BOTH),
-    "60: content a number": (talk({"role": "user", "content": 5}), "invalid_messages", BOTH),
-    "60: a message that is text": (talk("canary"), "invalid_messages", BOTH),
-    "60: a message that is null": (talk(None), "invalid_messages", BOTH),
-    "60: a part that is text": (talk({"role": "user", "content": ["canary"]}), "invalid_messages", OPENAI),
-    "60: a part without a type": (talk({"role": "user", "content": [{"text": "canary"}]}), "invalid_messages", OPENAI),
-    "61: stream a string": ({"stream": "true"}, "invalid_type", BOTH),
-    "61: stream a number": ({"stream": 1}, "invalid_type", BOTH),
-    "61: stream an object": ({"stream": {}}, "invalid_type", BOTH),
-    **{
-        f"62: max_tokens {value!r}": (
-            {"max_tokens": value},
-            "invalid_value",
-            BOTH if value != 0 else OPENAI,  # Anthropic takes 0: it fills the prompt cache and answers nothing
-        )
-        for value in (-1, 0, 1.5, 2**63, 1e30, "10", True, [9])
-    },
-    "62: no max_tokens": ({"max_tokens": ...}, "invalid_value", ANTHROPIC),
-    "62: max_completion_tokens": ({"max_completion_tokens": 0}, "invalid_value", OPENAI),
-    "63: temperature text": ({"temperature": "hot"}, "invalid_value", BOTH),
-    "63: temperature true": ({"temperature": True}, "invalid_value", BOTH),
-    "63: a million choices": ({"n": 1_000_000}, "invalid_value", OPENAI),
-    "63: no choice": ({"n": 0}, "invalid_value", OPENAI),
-    "67: tools an object": ({"tools": {"canary": 1}}, "invalid_type", OPENAI),
-    **{
-        f"65: {name}": ({name: value}, "forbidden_parameter", BOTH)
-        for name, value in {
-            "api_base": "http://canary.example",
-            "base_url": "http://canary.example",
-            "api_key": "sk-canary",
-            "custom_llm_provider": "canary",
-            "extra_headers": {"x": "canary"},
-        }.items()
-    },
-}
-ALL = [
-    pytest.param(path, dialect, changes, code, id=f"{name} {path}")
-    for name, (changes, code, paths) in BAD.items()
-    for path, dialect in paths.items()
+ALL_WRONG = [
+    pytest.param(surfaces, changes, code, id=name) for name, (changes, code, surfaces) in wrong_fields.BAD.items()
 ]
 
 
-@pytest.mark.parametrize(("path", "dialect", "changes", "code"), ALL)
+@pytest.mark.parametrize(("surfaces", "changes", "code"), ALL_WRONG)
 async def test_a_wrong_field_is_named_streamed_or_not(
-    site: Site, path: str, dialect: str, changes: dict[str, Any], code: str
+    site: Site, surfaces: Sequence[Surface], changes: dict[str, Any], code: str
 ) -> None:
-    told = set()
-    for stream in (False, True):
-        for model in ("chat", "claude"):
-            reply = await send(site.url, post(asked({"stream": stream, "model": model, **changes}), path=path))
-            error = error_of(reply, dialect)
-            assert (reply.status, error["code"]) == (400, code)
-            assert error["param"].partition("[")[0] == next(iter(changes))
-            assert b"canary" not in reply.raw
-            told.add(error["message"])
-    assert len(told) == 1
+    for surface in surfaces:
+        told = set()
+        flags: list[dict[str, Any]] = [{"stream": False}, {"stream": True}] if surface in STREAMED else [{}]
+        for flag in flags:
+            for model in ("chat", "claude"):
+                body = surface.asked({**flag, **changes}, model)
+                reply = await send(site.url, post(body, path=surface.at(model)))
+                error = error_of(reply, surface.shape)
+                assert (surface.name, reply.status, error["code"]) == (surface.name, 400, code)
+                assert error["param"].partition("[")[0].partition(".")[0] == next(iter(changes))
+                assert b"canary" not in reply.raw
+                told.add(error["message"])
+        assert len(told) == 1
     assert site.upstream_connections == 0
     assert site.gateway.records() == []
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["%0a", "chat%0d%0aX-Canary:%20a", "%00", "chat%E2%80%A8", "%E2%80%AEtahc", "%1b[31m", "canary" * 100],
+)
+async def test_a_model_in_the_path_is_as_strict_as_one_in_the_body(site: Site, model: str) -> None:
+    for surface in NAMED_BY_PATH:
+        reply = await send(site.url, post(surface.asked(), path=surface.path.replace("{model}", model)))
+
+        error = error_of(reply, surface.shape)
+        assert (surface.name, reply.status, error["code"]) == (surface.name, 400, "missing_model")
+        assert b"canary" not in reply.raw.lower()
+    assert site.upstream_connections == 0
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "..",
+        "../chat",
+        "%2e%2e",
+        "%2e%2e/chat",
+        "..%2fchat",
+        "chat%2f..",
+        "nobody",
+        "%80",
+        "c%68ta",
+        "one",
+        "one/",
+        "%252e",
+    ],
+)
+async def test_a_model_in_the_path_is_a_name_and_no_path(site: Site, model: str) -> None:
+    for surface in NAMED_BY_PATH:
+        reply = await send(site.url, post(surface.asked(), path=surface.path.replace("{model}", model)))
+
+        error = error_of(reply, surface.shape)
+        assert (surface.name, reply.status, error["code"]) == (surface.name, 404, "model_not_found")
+    assert site.upstream_connections == 0
+
+
+async def test_a_path_of_10_kb_is_too_long(site: Site) -> None:
+    for surface in NAMED_BY_PATH:
+        reply = await send(site.url, post(surface.asked(), path=surface.at("canary" * 1700)))
+
+        assert (reply.status, error_of(reply, surface.shape if "beta" in surface.path else "openai")["code"]) == (
+            414,
+            "uri_too_long",
+        )
+        assert b"canary" not in reply.raw
+
+
+async def test_what_the_body_says_of_model_and_stream_is_nothing_where_the_path_says_it(site: Site) -> None:
+    for surface in NAMED_BY_PATH:
+        if surface.name.endswith("generateContent"):
+            said = {"model": "claude", "stream": "canary"}
+            assert (await send(site.url, post(surface.asked(said), path=surface.at()))).status == 200
+    assert site.anthropic.connections == 0
+    assert {json.loads_object(sent.body)["model"] for sent in site.openai.requests} == {"gpt-fake"}
 
 
 async def test_a_stream_of_null_is_none(site: Site) -> None:
@@ -140,14 +141,15 @@ UNKNOWN: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("model", "shown"), UNKNOWN.values(), ids=UNKNOWN.keys())
-@pytest.mark.parametrize(("path", "dialect"), BOTH.items())
-async def test_an_unknown_model_is_not_found(site: Site, path: str, dialect: str, model: str, shown: str) -> None:
-    reply = await send(site.url, post(asked({"model": model}), path=path))
+async def test_an_unknown_model_is_not_found(site: Site, model: str, shown: str) -> None:
+    for surface in ALL:
+        reply = await send(site.url, post(surface.asked(model=model), path=surface.at(model)))
 
-    error = error_of(reply, dialect)
-    assert (reply.status, error["code"], error["param"]) == (404, "model_not_found", "model")
-    assert error["message"].startswith(f"no route or target has this model name ({shown})")
-    assert len(error["message"]) < 400
+        error = error_of(reply, surface.shape)
+        assert (surface.name, reply.status, error["code"]) == (surface.name, 404, "model_not_found")
+        assert error["param"] == "model"
+        assert error["message"].startswith(f"no route or target has this model name ({shown})")
+        assert len(error["message"]) < 400
     assert site.upstream_connections == 0
 
 
@@ -327,9 +329,9 @@ async def test_a_fault_of_ours_is_a_500_that_tells_nothing(site: Site, monkeypat
 
     monkeypatch.setattr(site.gateway.gateway.state, "pick", broken)
     monkeypatch.setattr("costspan.server.admission.bodies.parse", broken)
-    for path, dialect in BOTH.items():
-        reply = await send(site.url, post(asked({}), path=path))
+    for surface in ALL:
+        reply = await send(site.url, post(surface.asked(), path=surface.at()))
 
-        assert (reply.status, error_of(reply, dialect)["code"]) == (500, "internal_error")
+        assert (reply.status, error_of(reply, surface.shape)["code"]) == (500, "internal_error")
         assert b"canary" not in reply.raw
     assert (await send(site.url, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")).status == 200
