@@ -35,6 +35,15 @@ def test_vertex_is_told_the_options_of_each_text_and_of_all() -> None:
     assert encoded.losses == ()
 
 
+def test_gemini_embeds_one_text_at_a_time_on_vertex() -> None:
+    assert vertex.encode_request(EmbeddingRequest("gemini-embedding-001", ("Hi",))).losses == ()
+    assert vertex.encode_request(EmbeddingRequest("text-embedding-005", ("Hi", "there"))).losses == ()
+    with pytest.raises(Untranslatable) as caught:
+        vertex.encode_request(EmbeddingRequest("gemini-embedding-001", ("Hi", "there")))
+
+    assert caught.value.param == "input"
+
+
 def test_vertex_tells_the_tokens_of_each_text() -> None:
     body = {"predictions": [prediction([1.0], token_count=7.0), prediction([2.0], token_count=3)]}
 
@@ -134,6 +143,26 @@ def test_the_official_sdk_asks_cohere_as_we_do() -> None:
     request = EmbeddingRequest("m", ("Hi",), task="query", dimensions=3, truncate=True)
     assert json.loads(cohere.encode_request(request).body) == json.loads(asked[0].content)
     assert asked[0].url.path == "/v2" + cohere.path("m", stream=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "sized"),
+    [
+        ("amazon.titan-embed-text-v2:0", {"dimensions": 256}),
+        ("amazon.titan-embed-image-v1", {"embeddingConfig": {"outputEmbeddingLength": 256}}),
+    ],
+)
+def test_each_titan_is_told_the_size_in_its_own_words(model: str, sized: dict[str, Any]) -> None:
+    encoded = titan.encode_request(EmbeddingRequest(model, ("Hi",), dimensions=256))
+
+    assert json.loads(encoded.body) == {"inputText": "Hi", **sized}
+
+
+def test_what_titan_says_went_wrong_is_told() -> None:
+    reply = titan.decode_reply({"embedding": [0.5], "inputTextTokenCount": 3, "message": "odd"})
+
+    assert reply.unread == {"message"}
+    assert titan.decode_reply({"embedding": [0.5], "inputTextTokenCount": 3, "message": None}).unread == set()
 
 
 @pytest.mark.parametrize("model", ["amazon.titan-embed-text-v1", "amazon.titan-embed-g1-text-02"])

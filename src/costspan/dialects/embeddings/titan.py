@@ -1,6 +1,6 @@
-"""Amazon Titan's text embeddings on Bedrock (InvokeModel): one text in a request.
+"""Amazon Titan's embeddings of texts on Bedrock (InvokeModel): one text in a request.
 
-Shapes: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html, read 2026-11-25.
+Shapes: docs.aws.amazon.com/bedrock/latest/userguide, model-parameters-titan-embed-text and -embed-mm, read 2026-11-25.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ MODEL_IN_BODY = False
 
 _FIRST_GENERATION: Final = ("titan-embed-text-v1", "titan-embed-g1-text")
 """Models that know `inputText` only: their vectors have one size."""
+_ALSO_OF_IMAGES: Final = "titan-embed-image"
 _ANSWER_FIELDS: Final = frozenset({"embedding", "embeddingsByType", "inputTextTokenCount"})
 
 
@@ -54,7 +55,9 @@ def encode_request(request: EmbeddingRequest, profile: Profile = PLAIN) -> Encod
     if request.dimensions is not None:
         if any(name in request.model for name in _FIRST_GENERATION):
             raise Untranslatable("this model's vectors have one size only", param=request.name_of("dimensions"))
-        body["dimensions"] = request.dimensions
+        of_images = _ALSO_OF_IMAGES in request.model
+        sized = {"embeddingConfig": {"outputEmbeddingLength": request.dimensions}}
+        body |= sized if of_images else {"dimensions": request.dimensions}
     # What is too long is an error here, so a client that wants no truncation gets what it asks for.
     return Encoded(json.dumps(body), requests.losses(request, *["truncate"] * (not request.truncate)))
 

@@ -1,7 +1,8 @@
 """Vertex AI's `{model}:predict` for text embeddings: instances in, predictions out.
 
 Shapes: google-genai 3.4.0, models.py, `_EmbedContentParametersPrivate_to_vertex` (2026-11-25). The multimodal models
-behind Vertex's own `:embedContent` are another interface.
+behind Vertex's own `:embedContent` are another interface. "gemini-embedding-001 supports one instance per request"
+(cloud.google.com/vertex-ai/docs/generative-ai/embeddings/get-text-embeddings, read 2026-11-25).
 """
 
 from __future__ import annotations
@@ -51,12 +52,14 @@ def path(model: str, *, stream: bool) -> str:  # noqa: ARG001 - embeddings do no
 
 def encode_request(request: EmbeddingRequest, profile: Profile = PLAIN) -> Encoded:  # noqa: ARG001 - one host
     """Write `request` for an upstream. Raises `Untranslatable` where leaving out would change the meaning."""
+    alone = "gemini" in request.model
+    texts = [requests.text(request, f"{NAME} of {request.model}")] if alone else requests.texts(request, NAME)
     options: json.Object = {}
     if request.task is not None:
         options["task_type"] = gemini_items.TASKS[request.task]
     if request.title is not None:
         options["title"] = request.title
-    body: json.Object = {"instances": [{"content": text} | options for text in requests.texts(request, NAME)]}
+    body: json.Object = {"instances": [{"content": text} | options for text in texts]}
     asked = {"outputDimensionality": request.dimensions, "autoTruncate": request.truncate}
     if parameters := {name: value for name, value in asked.items() if value is not None}:
         body["parameters"] = parameters
