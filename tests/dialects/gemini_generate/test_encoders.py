@@ -283,6 +283,14 @@ def test_a_seal_follows_its_text_and_its_thought() -> None:
     ]
 
 
+def test_the_seal_of_a_text_that_waits_comes_once_and_at_its_end() -> None:
+    first = call(0, "{}")
+    sealed = events.BlockStarted(1, "text", opaque=FOREIGN)
+    made = [first[0], sealed, events.TextDelta(1, "a"), *first[1:], events.TextDelta(1, "b"), events.BlockFinished(1)]
+
+    assert parts(*made, CALLS) == [called(0), {"text": "a"}, {"text": "b"}, {"text": "", "thoughtSignature": CARRIED}]
+
+
 def test_blocks_that_interleave_come_one_after_the_other() -> None:
     first, second, third = call(0, "{}"), text(1, "a", "b"), call(2, '{"x":2}')
     made = [first[0], second[0], third[0], *second[1:3], *third[1:], *first[1:], second[3]]

@@ -24,6 +24,11 @@ REPORTS: dict[str, tuple[int, Any, ErrorReport]] = {
         error(400, "INVALID_ARGUMENT", "API key not valid.", details=[INFO]),
         ErrorReport(Category.AUTH, "API key not valid.", "API_KEY_INVALID"),
     ),
+    "a key, in other words": (
+        400,
+        error(400, "INVALID_ARGUMENT", "Ungültig", details=["x", {"reason": 5}, INFO]),
+        ErrorReport(Category.AUTH, "Ungültig", "API_KEY_INVALID"),
+    ),
     "a key without a reason": (
         400,
         error(400, "INVALID_ARGUMENT", "API key expired. Renew it."),

@@ -42,6 +42,10 @@ PARTS: dict[str, tuple[dict[str, Any], tuple[Block, ...]]] = {
         {"text": "Hm", "thought": True, "thoughtSignature": carried(FOREIGN, base64.urlsafe_b64encode)},
         (Reasoning("Hm", summary=True, opaque=FOREIGN),),
     ),
+    "a foreign thought, without padding": (
+        {"text": "Hm", "thought": True, "thoughtSignature": carried(FOREIGN).rstrip("=")},
+        (Reasoning("Hm", summary=True, opaque=FOREIGN),),
+    ),
     "a sealed thought without words": (
         {"text": "", "thought": True, "thoughtSignature": carried(FOREIGN)},
         (Reasoning(summary=True, opaque=FOREIGN),),

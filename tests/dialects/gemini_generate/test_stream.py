@@ -376,6 +376,24 @@ def test_sources_are_citations_at_characters_though_google_counts_bytes() -> Non
     assert found == [(text, (at(A, 0, 9), at(B, 0, 9), C))]
 
 
+def test_bytes_before_a_claim_are_characters_too() -> None:
+    found = cited(chunk({"text": "Größe: 5. Ja."}, **grounding((12, 15, "Ja.", [0]))))
+
+    assert found == [("Größe: 5. Ja.", (at(A, 10, 13), B, C))]
+
+
+def test_sources_are_told_before_their_text_is_closed_where_they_are_known() -> None:
+    made = decode(chunk({"text": "one"}, **grounding((0, 3, "one", [0]))), chunk(CALL), chunk(finish="STOP"))
+
+    assert made[2:6] == [
+        events.TextDelta(0, "one"),
+        events.CitationAdded(0, at(A, 0, 3)),
+        events.BlockFinished(0),
+        events.BlockStarted(1, "tool_call", "a", "f"),
+    ]
+    assert events.CitationAdded(0, B) in made[6:]
+
+
 def test_a_claim_is_found_by_its_words_where_its_place_is_that_of_another_text() -> None:
     found = cited(chunk({"text": "x" * 10 + "claim"}, **grounding((0, 5, "claim", [0]), (90, 99, "gone", [1]))))
 

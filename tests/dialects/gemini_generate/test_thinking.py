@@ -56,6 +56,13 @@ def test_each_generation_is_asked_in_its_way(
     sdk.ThinkingConfig.model_validate(config)
 
 
+def test_an_effort_above_what_the_model_can_is_met_by_the_most_it_can() -> None:
+    losses = Losses()
+
+    assert thinking_config(asked("high"), "gemini-2.5-flash", 99_999, losses)["thinkingBudget"] == 24_576
+    assert losses.names() == ()
+
+
 def test_without_a_limit_an_effort_is_a_share_of_an_assumed_one() -> None:
     assert thinking_config(asked("medium"), "gemini-2.5-flash", None, Losses())["thinkingBudget"] == 16_000
 

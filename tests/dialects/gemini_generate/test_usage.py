@@ -56,6 +56,10 @@ REPORTS: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
         counts(12, 160, 237, toolUsePromptTokenCount=65, thoughtsTokenCount=89),
         {"input": 77, "output": 71, "reasoning": 89},
     ),
+    "results of tools and thoughts inside": (
+        counts(77, 160, 237, toolUsePromptTokenCount=65, thoughtsTokenCount=89),
+        {"input": 77, "output": 71, "reasoning": 89},
+    ),
     "sound, images and video in": (
         counts(100, 5, 105, promptTokensDetails=by(TEXT=10, AUDIO=40, IMAGE=30, VIDEO=20)),
         {"input": 10, "input_audio": 40, "input_image": 30, "input_video": 20, "output": 5},

@@ -1,8 +1,8 @@
 """`thoughtSignature`: what signs a part, and the slot that carries another provider's sealed reasoning.
 
 The field is `bytes` in the API, so base64 on the wire, and the SDKs decode it and encode it anew (google-genai 3.4.0:
-into the URL-safe alphabet). A foreign signature therefore goes to the client as base64 of its wrapped form, in the
-standard alphabet, which every SDK reads; it is taken back in either.
+into the URL-safe alphabet). A foreign signature therefore goes to the client as base64 of its wrapped form: of these
+characters it is the same in either alphabet.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def signature_of(part: json.Object) -> Opaque | None:
 def _carried(value: str) -> Opaque | None:
     if not value.startswith(_WRAPPED):
         return None
-    plain = value.replace("-", "+").replace("_", "/").rstrip("=")
+    padding = "=" * (-len(value) % 4)
     try:
-        wrapped = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).decode()
+        wrapped = base64.b64decode(value + padding, validate=True).decode()
     except (binascii.Error, UnicodeError, ValueError):
         return None
     return opaque.unwrap(wrapped)

@@ -167,4 +167,4 @@ def _epoch(value: Any) -> int | None:  # noqa: ANN401 - JSON
 
 
 def _total(usage: Usage) -> int:
-    return usage.prompt_tokens + usage.completion_tokens
+    return sum(usage.tokens.values())

@@ -82,8 +82,8 @@ def _reconciled(counts: Counts, parts: tuple[int, int, int, int], total: int) ->
 
 
 def _input(counts: Counts, report: json.Object, whole: int, cached: int) -> dict[str, int]:
-    if not cached and "promptTokensDetails" not in report:
-        return {"input": whole}
+    if not cached and _is_text(report.get("promptTokensDetails")) and "toolUsePromptTokensDetails" not in report:
+        return {"input": whole}  # nearly always
     fresh = _modalities(counts, report, "promptTokensDetails")
     for name, count in _modalities(counts, report, "toolUsePromptTokensDetails").items():
         fresh[name] = fresh.get(name, 0) + count
@@ -101,11 +101,22 @@ def _input(counts: Counts, report: json.Object, whole: int, cached: int) -> dict
 
 
 def _output(counts: Counts, report: json.Object, candidates: int, thoughts: int) -> dict[str, int]:
+    if _is_text(report.get("candidatesTokensDetails")):
+        return {"output": candidates, "reasoning": thoughts}
     said = _modalities(counts, report, "candidatesTokensDetails")
     buckets = counts.split(
         candidates, "output", (("output_audio", said.get("AUDIO", 0)), ("output_image", said.get("IMAGE", 0)))
     )
     return {**buckets, "reasoning": thoughts}
+
+
+def _is_text(details: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether a breakdown by modality breaks nothing down."""
+    match details:
+        case None | [] | [{"modality": "TEXT"}]:
+            return True
+        case _:
+            return False
 
 
 def _modalities(counts: Counts, report: json.Object, name: str) -> dict[str, int]:
