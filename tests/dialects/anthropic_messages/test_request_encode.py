@@ -531,3 +531,12 @@ def test_a_jpg_is_a_jpeg() -> None:
 
     assert [block["source"]["media_type"] for block in body["messages"][0]["content"]] == ["image/jpeg", "image/webp"]
     assert losses == ()
+
+
+def test_tools_that_another_provider_runs_are_refused_by_name() -> None:
+    request = Request("claude-sonnet-4-5", (HI,), extensions={"gemini-generate": {"tools": [{"googleSearch": {}}]}})
+
+    with pytest.raises(Untranslatable) as caught:
+        dialect.encode_request(request)
+
+    assert caught.value.param == "tools"

@@ -171,12 +171,18 @@ def _add_rest(body: json.Object, request: Request, losses: Losses) -> None:
             losses.add("service_tier")
     if request.stream:
         body["stream"] = True
+    _add_extensions(body, request, losses)
+
+
+def _add_extensions(body: json.Object, request: Request, losses: Losses) -> None:
     for dialect, extras in request.extensions.items():
         if dialect == NAME:
             _merge(body, extras)
-        else:
-            for name in extras:
-                losses.add(name)
+            continue
+        if extras.get("tools"):
+            raise Untranslatable(f"tools that a provider runs itself cannot be expressed in {NAME}", param="tools")
+        for name in extras:
+            losses.add(name)
 
 
 def _merge(body: json.Object, extras: dict[str, Any]) -> None:
