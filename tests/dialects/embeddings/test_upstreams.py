@@ -104,6 +104,18 @@ def test_cohere_takes_so_many_texts(dialect: Any) -> None:
     assert caught.value.param == "input"
 
 
+@pytest.mark.parametrize(
+    "model", ["embed-english-v3.0", "cohere.embed-multilingual-v3", "embed-english-light-v2.0", "embed-english-v2.0"]
+)
+@pytest.mark.parametrize("dialect", [cohere, bedrock_cohere])
+def test_older_models_of_cohere_have_one_size(dialect: Any, model: str) -> None:
+    assert dialect.encode_request(EmbeddingRequest(model, ("Hi",))).losses == ()
+    with pytest.raises(Untranslatable) as caught:
+        dialect.encode_request(EmbeddingRequest(model, ("Hi",), dimensions=256))
+
+    assert caught.value.param == "dimensions"
+
+
 def test_cohere_s_warnings_are_a_loss_and_pictures_have_their_bucket() -> None:
     body = {
         "embeddings": {"float": [[1.0]]},

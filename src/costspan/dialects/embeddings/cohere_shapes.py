@@ -6,6 +6,7 @@ index, so texts are documents by default; a client that searches says `input_typ
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_TEXTS: Final = 96
 """"Maximum number of texts per call is 96": docstring of the official SDK (cohere 7.3.0, v2 `embed`)."""
+
+_ONE_SIZE: Final = re.compile(r"embed-\w+(?:-light)?-v[23]")
+"""Models for which a size "is only available for `embed-v4` and newer": the same docstring."""
 
 _WORDS: Final[Mapping[Task, str]] = MappingProxyType(
     {
@@ -50,6 +54,8 @@ def write(request: EmbeddingRequest, dialect: str) -> tuple[json.Object, tuple[s
     word, met = _word(request.task)
     body: json.Object = {"texts": texts, "input_type": word, "embedding_types": ["float"]}
     if request.dimensions is not None:
+        if _ONE_SIZE.search(request.model):
+            raise Untranslatable("this model's vectors have one size only", param=request.name_of("dimensions"))
         body["output_dimension"] = request.dimensions
     if request.truncate is not None:
         body["truncate"] = "END" if request.truncate else "NONE"
