@@ -42,6 +42,40 @@ def decode(*made: Made) -> list[events.Event]:
     return [event for name, data in made for event in decoder.feed(sse.Event(name, json.dumps(data)))]
 
 
+def test_usage_may_come_before_the_end_of_the_message() -> None:
+    decoder = dialect.new_decoder()
+    made = (START, delta(0, text="Hi"), stop(0), END, STOP)
+    found = [event for name, data in made for event in decoder.feed(sse.Event(name, json.dumps(data)))]
+
+    assert found[-3:] == [
+        events.UsageReported(Usage({"input": 10, "output": 5})),
+        events.Finished(FinishReason.STOP, "end_turn"),
+        events.Ended(),
+    ]
+    decoder.close()
+
+
+def test_blocks_that_nobody_closed_end_with_the_message() -> None:
+    found = decode(
+        START,
+        delta(0, text="Hi"),
+        start(1, image={"format": "png"}),
+        delta(1, image={"source": {"bytes": "AAAA"}}),
+        start(2, toolUse={"toolUseId": "t", "name": "f"}),
+        STOP,
+        END,
+    )
+
+    assert found[-9:-3] == [
+        events.BlockStarted(2, "tool_call", id="t", name="f"),
+        events.BlockFinished(0),
+        events.BlockStarted(1, "media", media=Media("image", "image/png", data="AAAA")),
+        events.BlockFinished(1),
+        events.ArgumentsDelta(2, "{}"),
+        events.BlockFinished(2),
+    ]
+
+
 def test_a_stream_in_full() -> None:
     found = decode(
         START,

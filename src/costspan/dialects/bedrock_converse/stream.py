@@ -79,9 +79,9 @@ class Decoder:
                 yield from self._other(other, value)
 
     def close(self) -> None:
-        """Raise `Malformed` unless `metadata` came, which follows the message's end."""
+        """Raise `Malformed` unless the message's end and `metadata` came."""
         if not self.ended:
-            raise Malformed("stream ended before metadata")
+            raise Malformed("stream ended before metadata" if self._stopped else "stream ended before messageStop")
 
     def _other(self, name: str, value: json.Object) -> Iterator[events.Event]:
         if is_exception(name):
@@ -92,17 +92,28 @@ class Decoder:
 
     def _message_stopped(self, value: json.Object) -> Iterator[events.Event]:
         self._stopped = True
+        for block in [*self._blocks.values()]:  # should their ends not have come
+            yield from self._closed(block)
+        self._blocks.clear()
         yield from self._unread.tell(unread_beside(value, EVENT_FIELDS))
         if native := text_at(value, "stopReason"):
             yield events.Finished(finish_reason(native), native, stop_sequence_of(value))
+        if self.usage is not None:
+            yield from self._end()
 
     def _metadata(self, value: json.Object) -> Iterator[events.Event]:
         self.model = routed_model(value) or None
-        self.usage = read_usage(value)
+        usage = read_usage(value)
         yield from self._unread.tell(unread_beside(value, EVENT_FIELDS))
-        if self.usage:
-            yield events.UsageReported(self.usage)
+        if usage is not None:
+            self.usage = usage
+            yield events.UsageReported(usage)
         if self._stopped:
+            yield from self._end()
+
+    def _end(self) -> Iterator[events.Event]:
+        """Once: AWS sends `metadata` last, proxies need not."""
+        if not self.ended:
             self.ended = True
             yield events.Ended()
 
@@ -164,8 +175,10 @@ class Decoder:
     def _block_stopped(self, value: json.Object) -> Iterator[events.Event]:
         number = value.get("contentBlockIndex")
         block = self._blocks.pop(number, None) if isinstance(number, int) else None
-        if block is None:
-            return
+        if block is not None:
+            yield from self._closed(block)
+
+    def _closed(self, block: _Block) -> Iterator[events.Event]:
         if block.kind == "media":
             media = Media("image", f"image/{block.image}", data=_joined(block.parts))
             yield events.BlockStarted(block.index, "media", media=media)
