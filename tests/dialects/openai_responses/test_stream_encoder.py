@@ -298,6 +298,26 @@ def test_a_signature_stands_as_reasoning_before_what_it_signs() -> None:
     )
 
 
+def test_what_signs_a_text_that_has_begun_stands_behind_it() -> None:
+    """Gemini signs a streamed answer at its end."""
+    signature = Opaque("gemini-generate", "signature", "c2ln")
+    encoder = openai_responses.new_encoder(OPTIONS)
+    made = [
+        STARTED,
+        events.BlockStarted(0, "text"),
+        events.TextDelta(0, "a"),
+        events.OpaqueDelta(0, signature),
+        events.BlockFinished(0),
+        *ENDED,
+    ]
+    raw = b"".join(map(encoder.feed, made)) + encoder.close()
+
+    assert encoder.losses == ()
+    assert [item["type"] for item in final(raw)["output"]] == ["message", "reasoning"]
+    turn = openai_responses.decode_request({"model": "m", "input": final(raw)["output"]}).messages[0]
+    assert turn.blocks == (Text("a"), Reasoning(opaque=signature))
+
+
 def test_a_signature_that_comes_too_late_is_lost_and_said() -> None:
     encoder = openai_responses.new_encoder(OPTIONS)
     for event in (STARTED, events.BlockStarted(0, "tool_call", "c", "f"), events.OpaqueDelta(0, SIGNATURE)):

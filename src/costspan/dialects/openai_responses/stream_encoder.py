@@ -34,6 +34,8 @@ class Encoder:
         self._messages = Messages(self._output, self._losses)
         self._blocks: dict[int, Said | Call | Thought] = {}
         """Those that are open."""
+        self._late: dict[int, Opaque] = {}
+        """What signs texts that had begun when it came."""
         self._usage: Usage | None = None
         self._finished: events.Finished | None = None
 
@@ -158,7 +160,9 @@ class Encoder:
         block = self._blocks.get(index)
         if isinstance(block, Thought):
             block.opaque = opaque  # told when the block ends: the item holds it then
-        elif opaque.origin != NAME:  # too late to stand before what it signs
+        elif isinstance(block, Said):  # too late to stand before what it signs, so it stands behind
+            self._late[index] = opaque
+        elif opaque.origin != NAME:  # behind a call it would be taken for what signs the next one
             self._losses.add("reasoning_details")
 
     def _signature(self, kept: Opaque | None) -> bytes:
@@ -168,9 +172,10 @@ class Encoder:
         return self._messages.end() + Thought(self._output, summary=False, opaque=kept).finish()
 
     def _finish(self, index: int) -> bytes:
+        signature = self._late.pop(index, None)
         match self._blocks.pop(index, None):
             case Said() as said:
-                return self._messages.finish(said)
+                return self._messages.finish(said) + self._signature(signature)
             case Call() as call:
                 return call.finish()
             case Thought(is_empty=False) as thought:
