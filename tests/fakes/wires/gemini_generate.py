@@ -132,7 +132,10 @@ class GeminiGenerate:
         if turn.thinking and shows:
             parts.append({"text": turn.thinking, "thought": True})
         if turn.text:
-            parts.append({"text": turn.text})
+            signed = (
+                {} if turn.calls else {"thoughtSignature": self.seal}
+            )  # also of answers, where it need not come back
+            parts.append({"text": turn.text, **signed})
         for index, call in enumerate(turn.calls):
             named = {"id": call.id} if call.id else {}
             function = {"name": call.name, "args": json.loads_object(call.arguments), **named}
@@ -156,8 +159,11 @@ def _pieces(part: json.Object) -> Iterator[json.Object]:
     if "functionCall" in part:
         yield part
         return
+    seal = part.pop("thoughtSignature", None)
     for piece in pieces(part["text"]):
         yield part | {"text": piece}
+    if seal is not None:  # in a part of its own, as recorded in 2026
+        yield {"text": "", "thoughtSignature": seal}
 
 
 _FREE = frozenset({"args", "response", "parametersJsonSchema", "responseJsonSchema", "labels"})
