@@ -13,7 +13,7 @@ import sys
 import traceback
 import warnings
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +35,8 @@ class Talk:
     key: str
     model: str
     stream: bool
+    think: bool
+    """Ask the model to reason before it answers."""
     asked: list[str] = field(default_factory=list)
     """Cities that the tool was called with."""
 
@@ -58,6 +60,8 @@ class Told:
     """What the framework gave back."""
 
     text: str
+    thought: str
+    """The reasoning that is shown, of all turns."""
     usage: list[Used]
     streamed: list[str]
     """The pieces of text as they came, of all turns."""
@@ -67,8 +71,13 @@ def serve(hold: Callable[[Talk], Awaitable[Told]]) -> None:
     """Hold each conversation that a line of standard input asks for, until it ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing that a library prints gets between the answers
-    for line in sys.stdin:
-        answers.write(json.dumps(asyncio.run(_held(hold, Talk(**json.loads(line))))) + "\n")
+    asyncio.run(_serve(hold, answers))
+
+
+async def _serve(hold: Callable[[Talk], Awaitable[Told]], answers: TextIO) -> None:
+    """In one event loop, as an application has: frameworks keep connections from one conversation to the next."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        answers.write(json.dumps(await _held(hold, Talk(**json.loads(line)))) + "\n")
 
 
 async def _held(hold: Callable[[Talk], Awaitable[Told]], talk: Talk) -> dict[str, Any]:
@@ -78,6 +87,7 @@ async def _held(hold: Callable[[Talk], Awaitable[Told]], talk: Talk) -> dict[str
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             warnings.simplefilter("ignore", DeprecationWarning)  # between the framework and what it is built on
+            warnings.simplefilter("ignore", ResourceWarning)  # connections that it leaves to the garbage collector
             async with asyncio.timeout(SECONDS):
                 told = await hold(talk)
     except Exception:  # noqa: BLE001 - whatever it is, the test shows it

@@ -27,6 +27,17 @@ const MODELS = {
     createOpenAICompatible({ name: "costspan", baseURL: `${url}/v1`, apiKey, includeUsage: true }),
 };
 
+// Without `store: false` a conversation is continued by references to what OpenAI has stored, and only there.
+const options = ({ by, think }) => ({
+  anthropic: think ? { thinking: { type: "enabled", budgetTokens: 2000 } } : {},
+  costspan: think ? { reasoningEffort: "low" } : {},
+  google: think ? { thinkingConfig: { thinkingBudget: 2000, includeThoughts: true } } : {},
+  openai: {
+    ...(by.endsWith("responses") && { store: false, ...(think && { reasoningSummary: "auto" }) }),
+    ...(think && { reasoningEffort: "low", forceReasoning: true }),
+  },
+});
+
 async function hold(talk) {
   const asked = [];
   const weather = tool({
@@ -40,9 +51,10 @@ async function hold(talk) {
   const question = {
     model: MODELS[talk.by](talk.base_url, talk.key)(talk.model),
     prompt: QUESTION,
+    providerOptions: options(talk),
     tools: { weather },
     stopWhen: isStepCount(5),
-    maxOutputTokens: 1000,
+    maxOutputTokens: 4000,
     maxRetries: 0,
     abortSignal: AbortSignal.timeout(SECONDS * 1000),
   };
@@ -54,12 +66,14 @@ async function hold(talk) {
   } else {
     result = await generateText(question);
   }
-  const usage = (await result.steps).map((step) => ({
+  const steps = await result.steps;
+  const thought = steps.map((step) => step.reasoningText ?? "").join("");
+  const usage = steps.map((step) => ({
     prompt: step.usage.inputTokens,
     cached: step.usage.inputTokenDetails.cacheReadTokens,
     completion: step.usage.outputTokens,
   }));
-  return { text: await result.text, usage, streamed, asked, complaints: complaints.splice(0) };
+  return { text: await result.text, thought, usage, streamed, asked, complaints: complaints.splice(0) };
 }
 
 for await (const line of readline.createInterface({ input: process.stdin })) {

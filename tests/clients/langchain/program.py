@@ -17,20 +17,28 @@ if TYPE_CHECKING:
 
 
 def model(talk: Talk) -> BaseChatModel:
+    name: Any = {"model": talk.model, "api_key": talk.key}
+    openai = name | {
+        "base_url": f"{talk.base_url}/v1",
+        "max_retries": 0,
+        "stream_usage": True,  # off by default where there is a base URL
+    }
+    thinking: dict[str, Any] = {}
     match talk.by:
         case "ChatAnthropic":
-            return ChatAnthropic(model=talk.model, base_url=talk.base_url, api_key=talk.key, max_retries=0)
+            if talk.think:
+                thinking = {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+            return ChatAnthropic(base_url=talk.base_url, max_tokens=4000, max_retries=0, **name, **thinking)
         case "ChatGoogleGenerativeAI":
-            return ChatGoogleGenerativeAI(model=talk.model, base_url=talk.base_url, api_key=talk.key, max_retries=1)
+            if talk.think:
+                thinking = {"thinking_budget": 2000, "include_thoughts": True}
+            return ChatGoogleGenerativeAI(base_url=talk.base_url, max_retries=1, **name, **thinking)
+        case "ChatOpenAI, responses":
+            if talk.think:
+                thinking = {"reasoning": {"effort": "low", "summary": "auto"}}
+            return ChatOpenAI(use_responses_api=True, **openai, **thinking)
         case _:
-            return ChatOpenAI(
-                model=talk.model,
-                base_url=f"{talk.base_url}/v1",
-                api_key=talk.key,
-                max_retries=0,
-                stream_usage=True,  # off by default where there is a base URL
-                use_responses_api=talk.by == "ChatOpenAI, responses",
-            )
+            return ChatOpenAI(reasoning_effort="low" if talk.think else None, **openai)
 
 
 async def hold(talk: Talk) -> Told:
@@ -50,7 +58,9 @@ async def hold(talk: Talk) -> Told:
 
 def told(end: dict[str, Any], streamed: list[str]) -> Told:
     answers = [message for message in end["messages"] if isinstance(message, AIMessage)]
-    return Told(answers[-1].text, [used(answer.usage_metadata) for answer in answers], streamed)
+    blocks = [block for answer in answers for block in answer.content_blocks if block["type"] == "reasoning"]
+    thought = "".join(block.get("reasoning", "") for block in blocks)
+    return Told(answers[-1].text, thought, [used(answer.usage_metadata) for answer in answers], streamed)
 
 
 def used(usage: dict[str, Any]) -> Used:

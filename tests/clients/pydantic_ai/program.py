@@ -8,6 +8,7 @@ from pydantic_ai import Agent, AgentRunResultEvent, PartDeltaEvent, PartStartEve
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.google import GoogleModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -17,23 +18,35 @@ from clients.talk import QUESTION, Talk, Told, Used, serve
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
     from pydantic_ai.run import AgentRunResult
+    from pydantic_ai.usage import RequestUsage
 
 
-def model(talk: Talk) -> Model:
+REASONS = OpenAIModelProfile(openai_supports_encrypted_reasoning_content=True)
+"""What pydantic-ai cannot tell by the name of a route: that sealed reasoning may be sent back."""
+
+
+def model(talk: Talk) -> tuple[Model, dict[str, Any]]:
+    """The model, and the settings that make it think."""
     openai = OpenAIProvider(base_url=f"{talk.base_url}/v1", api_key=talk.key)
     match talk.by:
         case "AnthropicModel":
-            return AnthropicModel(talk.model, provider=AnthropicProvider(base_url=talk.base_url, api_key=talk.key))
+            anthropic = AnthropicProvider(base_url=talk.base_url, api_key=talk.key)
+            thinking = {"type": "enabled", "budget_tokens": 2000}
+            return AnthropicModel(talk.model, provider=anthropic), {"anthropic_thinking": thinking, "max_tokens": 4000}
         case "GoogleModel":
-            return GoogleModel(talk.model, provider=GoogleProvider(base_url=talk.base_url, api_key=talk.key))
+            google = GoogleProvider(base_url=talk.base_url, api_key=talk.key)
+            thinking = {"thinking_budget": 2000, "include_thoughts": True}
+            return GoogleModel(talk.model, provider=google), {"google_thinking_config": thinking}
         case "OpenAIResponsesModel":
-            return OpenAIResponsesModel(talk.model, provider=openai)
+            settings = {"openai_reasoning_effort": "low", "openai_reasoning_summary": "auto"}
+            return OpenAIResponsesModel(talk.model, provider=openai, profile=REASONS), settings
         case _:
-            return OpenAIChatModel(talk.model, provider=openai)
+            return OpenAIChatModel(talk.model, provider=openai), {"openai_reasoning_effort": "low"}
 
 
 async def hold(talk: Talk) -> Told:
-    agent = Agent(model(talk), tools=[talk.weather])
+    speaker, settings = model(talk)
+    agent = Agent(speaker, tools=[talk.weather], model_settings=settings if talk.think else None)
     streamed: list[str] = []
     if not talk.stream:
         return told(await agent.run(QUESTION), streamed)
@@ -51,9 +64,13 @@ async def hold(talk: Talk) -> Told:
 
 
 def told(result: AgentRunResult[str], streamed: list[str]) -> Told:
-    usages = [message.usage for message in result.all_messages() if message.kind == "response"]
-    used = [Used(usage.input_tokens, usage.cache_read_tokens, usage.output_tokens) for usage in usages]
-    return Told(result.output, used, streamed)
+    answers = [message for message in result.all_messages() if message.kind == "response"]
+    thought = [part.content for answer in answers for part in answer.parts if part.part_kind == "thinking"]
+    return Told(result.output, "".join(thought), [used(answer.usage) for answer in answers], streamed)
+
+
+def used(usage: RequestUsage) -> Used:
+    return Used(usage.input_tokens, usage.cache_read_tokens, usage.output_tokens)
 
 
 if __name__ == "__main__":
