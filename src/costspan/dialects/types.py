@@ -276,5 +276,8 @@ class EmbeddingDialect(EmbeddingUpstream, Addressed, Protocol):
 class PassedDialect(Metered, Streaming, Addressed, Protocol):
     """A format that is passed to targets that speak it, metered, and translated into no other."""
 
+    TAKES_FORMS: bool
+    """Whether a request may be a form with files."""
+
     def usage_of_request(self, body: json.Object, /) -> Usage | None:
         """What is consumed as the request alone tells it: for an answer that reports nothing, as sound does."""

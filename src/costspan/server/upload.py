@@ -32,8 +32,9 @@ def is_form(request: web.BaseRequest) -> bool:
 
 
 def takes_forms(asked: Operation) -> bool:
-    """Whether the operation is one whose requests are forms."""
-    return asked.dialect.NAME in PASSED
+    """Whether the operation is one whose requests may be forms."""
+    passed = PASSED.get(asked.dialect.NAME)
+    return passed is not None and passed.TAKES_FORMS
 
 
 class BodyUpload:

@@ -45,6 +45,7 @@ FORMATS: tuple[Passed, ...] = (
         last=("image_edit.completed",),
         MARKERS=TYPED_MARKERS,
         several=True,
+        TAKES_FORMS=True,
     ),
     Passed(
         NAME="openai-speech",
@@ -65,6 +66,7 @@ FORMATS: tuple[Passed, ...] = (
         holds=("text",),
         last=("transcript.text.done",),
         MARKERS=TYPED_MARKERS,
+        TAKES_FORMS=True,
     ),
     Passed(
         NAME="openai-translations",
@@ -75,6 +77,7 @@ FORMATS: tuple[Passed, ...] = (
         holds=("text",),
         last=("transcript.text.done",),
         MARKERS=TYPED_MARKERS,
+        TAKES_FORMS=True,
     ),
     Passed(
         NAME="rerank",

@@ -51,6 +51,7 @@ class Passed:
 
     MARKERS: tuple[bytes, ...] = _MARKERS
     MODEL_IN_BODY: bool = True
+    TAKES_FORMS: bool = False
     USAGE_PATHS: tuple[tuple[str, ...], ...] = (("usage",),)
 
     def path(self, model: str, *, stream: bool) -> str:  # noqa: ARG002 - the body names the model
