@@ -256,6 +256,7 @@ class _Connection(asyncio.Protocol):
             return
         answer = self._upstream.answer_to(request)
         if not answer.early and not request.complete.is_set() and not await self._read_body(request):
+            self._buffer.clear()  # what is left is a part of a body
             return
         self._upstream.note_change()
         finished = await self._send(answer)
