@@ -182,3 +182,56 @@ async def test_sound_that_is_cut_short_costs_what_was_asked_to_be_said(tmp_path:
 
     assert attempt["units"] == {"characters": 13}
     assert (attempt["cost_usd"], attempt["cost_status"]) == ("0.000195", "exact")  # 13 x 0.000015
+
+
+async def test_a_transcription_that_does_not_stream_after_all_is_no_stream(tmp_path: Path) -> None:
+    """whisper-1 ignores `stream`; by then a comment would have gone out under the headers of a stream."""
+    gate = asyncio.Event()
+    told = Answer(body=b'{"text":"hello"}', before=[gate])
+    async with (
+        asyncio.timeout(10),
+        FakeUpstream(told, reads=True) as upstream,
+        running(tmp_path, CONFIG.format(url=upstream.url), more=", keepalive_comment: 0.02s") as gateway,
+        aiohttp.ClientSession() as client,
+    ):
+        form = aiohttp.FormData({"model": "one/whisper-1", "stream": "true"})
+        form.add_field("file", b"sound", filename="a.wav")
+        asyncio.get_running_loop().call_later(0.2, gate.set)  # ten comments later
+        async with client.post(f"{gateway.url}/v1/audio/transcriptions", data=form) as answer:
+            assert answer.headers["content-type"] == "application/json"
+            assert await answer.json() == {"text": "hello"}
+
+
+async def test_a_stream_of_a_passed_format_is_kept_alive_once_it_is_one(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    steps: list[Step] = [b'data: {"type":"transcript.text.delta","delta":"hel"}\n\n', gate]
+    steps += [b'data: {"type":"transcript.text.done","text":"hello"}\n\n']
+    told = Answer(headers=(("content-type", "text/event-stream"),), body=steps, framing="chunked")
+    async with (
+        asyncio.timeout(10),
+        FakeUpstream(told, reads=True) as upstream,
+        running(tmp_path, CONFIG.format(url=upstream.url), more=", keepalive_comment: 0.02s") as gateway,
+        aiohttp.ClientSession() as client,
+    ):
+        form = aiohttp.FormData({"model": "one/whisper-1", "stream": "true"})
+        form.add_field("file", b"sound", filename="a.wav")
+        async with client.post(f"{gateway.url}/v1/audio/transcriptions", data=form) as answer:
+            seen = b""
+            while b"\n:" not in seen:
+                seen += await answer.content.readany()
+            gate.set()
+            seen += await answer.read()
+
+        assert b"transcript.text.done" in seen
+
+
+async def test_counting_is_no_chat_in_the_books(tmp_path: Path) -> None:
+    config = "providers: {{two: {{kind: anthropic, base_url: '{url}', api_key: test-key-two}}}}\n"
+    async with (
+        FakeUpstream(Answer(body=b'{"input_tokens": 14}')) as upstream,
+        running(tmp_path, config.format(url=upstream.url)) as gateway,
+        aiohttp.ClientSession() as client,
+        client.post(f"{gateway.url}/v1/messages/count_tokens", json=CHAT | {"model": "two/claude-fake"}) as answer,
+    ):
+        assert answer.status == 200
+        assert {record["operation"] for record in gateway.records() if "operation" in record} == {"count_tokens"}

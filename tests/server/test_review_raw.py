@@ -176,3 +176,14 @@ async def test_head_has_no_body_and_the_connection_goes_on(tmp_path: Path) -> No
             assert head.startswith(b"HTTP/1.1 200")
         assert [request.method for request in upstream.requests] == ["HEAD", "HEAD"]
         assert [record["outcome"] for record in gateway.records("attempt")] == ["ok", "ok"]
+
+
+async def test_an_allowed_page_may_use_every_method_that_passes(tmp_path: Path) -> None:
+    allowed = ", allowed_origins: ['http://page.example']"
+    async with (
+        running(tmp_path, PROVIDERS.format(url="http://127.0.0.1:1"), more=allowed) as gateway,
+        aiohttp.ClientSession() as client,
+    ):
+        asked = {"origin": "http://page.example", "access-control-request-method": "DELETE"}
+        async with client.options(f"{gateway.url}/providers/one/v1/files/1", headers=asked) as answer:
+            assert answer.headers["access-control-allow-methods"] == "DELETE, GET, HEAD, PATCH, POST, PUT"

@@ -35,8 +35,8 @@ class Beat:
         self._given = False
 
     def start(self) -> None:
-        """Begin to watch."""
-        if self._interval > 0:
+        """Begin to watch, if that has not begun."""
+        if self._interval > 0 and self._handle is None:
             self._handle = self._loop.call_later(self._interval, self._tick)
 
     def touch(self) -> None:

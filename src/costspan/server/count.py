@@ -45,6 +45,7 @@ class Counts:
         step = next((step for step in call.matched.steps if _counts(call, step)), None)
         if step is None:
             return _estimated(call)
+        call.origin.operation = "count_tokens"
         call.matched = replace(call.matched, steps=(step,))
         call.raw = Raw("POST", _path(call, step), bodies.JSON, _body(fields, asked, step), None, free=True)
         return await self._exchanges.run(request, call)

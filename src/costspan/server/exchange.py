@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from costspan.dialects import PASSED
 from costspan.engine.answer import Streamed
 from costspan.engine.execute import Exhausted
 from costspan.engine.run import KNOWN
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 CLIENT_LEFT = 499
 """nginx's status for a client that closed the connection."""
+_AT_ONCE = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+"""Tells proxies to hold nothing of a stream back."""
 MAX_HEADER = 2048
 """Bytes of a header's value that is made of a client's words: names of models and of fields."""
 
@@ -70,8 +73,8 @@ class _Exchange:
     async def run(self) -> web.StreamResponse:
         """Answer, and write the exchange's record whatever happens."""
         beat = Beat(self._call.snapshot.server.keepalive_comment, self._begin_early)
-        if self._call.peek.stream and self._array is None:
-            beat.start()
+        if self._call.peek.stream and self._array is None and self._call.dialect.NAME not in PASSED:
+            beat.start()  # of a passed format it is the answer that says whether it is a stream
         try:
             return await self._run(beat)
         except asyncio.CancelledError:
@@ -123,8 +126,9 @@ class _Exchange:
     async def _relay(self, answer: Streamed, beat: Beat) -> web.StreamResponse:
         headers = self._headers(answer, to_client(answer.response.headers))
         response = await self._begin(beat, headers, answer)
-        if not answer.verbatim:
+        if not answer.verbatim and self._array is None:
             beat.adopt(response)
+            beat.start()
         try:
             while (data := await answer.next()) is not None:
                 beat.touch()
@@ -187,6 +191,8 @@ class _Exchange:
             return early
         if answer.verbatim:
             headers["content-type"] = answer.content_type
+            if answer.content_type.startswith("text/event-stream"):
+                headers |= _AT_ONCE
             return await self._prepare(headers, answer.status)
         return await self._prepare(headers | self._stream_headers())
 
@@ -196,7 +202,7 @@ class _Exchange:
 
     def _stream_headers(self) -> dict[str, str]:
         kind = "text/event-stream" if self._array is None else "application/json"
-        return {"content-type": f"{kind}; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
+        return {"content-type": f"{kind}; charset=utf-8", **_AT_ONCE}
 
     async def _prepare(self, headers: dict[str, str], status: int = 200) -> web.StreamResponse:
         response = web.StreamResponse(status=status, headers=headers)

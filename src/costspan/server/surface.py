@@ -14,7 +14,7 @@ from costspan.server.admission import Admission, may_use
 from costspan.server.count import Counts
 from costspan.server.exchange import Exchanges
 from costspan.server.protocol import CORS, protocol_of
-from costspan.server.raw import RawPaths
+from costspan.server.raw import METHODS, RawPaths
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Surface:
                 return self._probe(self._health, request, path)
             self._admit(request, path)
             if request.method == "OPTIONS":
-                return self._preflight(request)
+                return self._preflight(request, path)
             return await self._route(request, path)
         except ClientError as error:
             answer = errors.from_client_error(error, self._state.identities.exchange_id())
@@ -97,11 +97,12 @@ class Surface:
                 return self._models(request, unquote(path.removeprefix(root).removeprefix("/")), shape)
         raise ClientError("there is nothing at this path", status=404, code="not_found")
 
-    def _preflight(self, request: web.BaseRequest) -> web.Response:
+    def _preflight(self, request: web.BaseRequest, path: str) -> web.Response:
         """What a page may send, for one that may."""
         if CORS not in request:
             return web.Response(status=204)
-        headers = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
+        methods = ", ".join(sorted(METHODS)) if path.startswith(paths.PROVIDERS) else "GET, POST"
+        headers = {"access-control-allow-methods": methods, "access-control-max-age": "600"}
         asked = request.headers.get("Access-Control-Request-Headers", "")
         if names := guard.allowed_headers(asked, self._state.live.current):
             headers["access-control-allow-headers"] = ", ".join(names)
