@@ -34,7 +34,7 @@ lock: .venv/.ready  ## resolve again and pin with hashes
 soak: .venv/.ready  ## two minutes of mixed traffic: memory, descriptors and records must hold
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 clients: .venv/.ready  ## LangChain, LlamaIndex, pydantic-ai and the AI SDK use tools through the gateway
-	$(BIN)/python tests/clients/install.py && $(BIN)/python -m pytest -q tests/clients/tool_loop.py $(ARGS)
+	$(BIN)/python tests/clients/install.py && $(BIN)/python -m pytest -q -n 2 tests/clients/tool_loop.py $(ARGS)
 matrix: .venv/.ready ; $(BIN)/python -m pytest -q -n 0 tests/matrix --matrix $(ARGS)  # every SDK x upstream x feature
 clean:
 	rm -rf .venv .venv-clients .mypy_cache .ruff_cache .pytest_cache build dist
