@@ -110,6 +110,25 @@ async def test_a_configured_authorization_makes_way(chains: Chains, signs: Autho
     assert headers == ["Bearer google-token"]
 
 
+async def test_a_configured_authorization_makes_way_for_a_signature_too(chains: Chains, signs: Authorities) -> None:
+    mine = replace(BEDROCK, headers=(("authorization", "mine"), ("x-amz-security-token", "mine"), ("x-amz-date", "1")))
+
+    headers = (await signs.authorize(mine, outgoing(mine))).headers
+    names = [name for name, _ in headers if name in {"authorization", "x-amz-security-token", "x-amz-date"}]
+
+    assert sorted(names) == ["authorization", "x-amz-date", "x-amz-security-token"]
+    assert dict(headers)["x-amz-security-token"] == "the-session-token"
+    assert dict(headers)["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
+
+
+async def test_who_pays_is_told_once_and_as_it_is_configured(chains: Chains, signs: Authorities) -> None:
+    mine = replace(VERTEX, headers=(("x-goog-user-project", "mine"),))
+
+    headers = (await signs.authorize(mine, outgoing(mine))).headers
+
+    assert [value for name, value in headers if name == "x-goog-user-project"] == ["mine"]
+
+
 async def test_accounts_with_a_key_and_other_kinds_are_left_alone(chains: Chains, signs: Authorities) -> None:
     for mine in (account("bedrock", None, IN_AMERICA, keys=("k",)), account("openai", keys=("k",)), account("ollama")):
         request = outgoing(mine)

@@ -245,19 +245,68 @@ async def test_a_failure_says_what_failed_and_that_nothing_was_asked() -> None:
 
 async def test_a_librarys_words_are_for_the_log_and_not_for_clients(caplog: pytest.LogCaptureFixture) -> None:
     secret = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0"
-    _, source, _ = chain(RuntimeError(f"server said {secret}\nnext line"))
+    _, source, _ = chain(RuntimeError(f"server said {secret}\nof AKIAIOSFODNN7EXAMPLE"))
 
     with caplog.at_level(logging.DEBUG):
         error = await failure(source)
 
     assert error.message == "no Test credentials: RuntimeError, see the gateway's log"
-    assert caplog.messages == ["Test credentials: RuntimeError: server said *** next line"]
+    assert caplog.messages == ["Test credentials: RuntimeError: server said *** of ***"]
 
 
 async def test_a_token_that_is_over_when_it_comes_is_a_failure() -> None:
     _, source, _ = chain(-1.0)
 
     assert (await failure(source)).message == "no Test credentials: they had expired when they came"
+
+
+async def test_tokens_that_are_over_when_they_come_are_not_fetched_in_a_row() -> None:
+    made, source, clock = chain(-1.0, HOUR)
+
+    await failure(source)
+    await failure(source)
+    assert len(made.threads) == 1
+
+    clock.now += PAUSE
+    assert await value(source) == "token-2"
+    source.close()
+
+
+async def test_a_token_that_is_over_when_it_comes_replaces_none_that_holds() -> None:
+    _, source, _ = chain(HOUR, -1.0)
+    await source.get()
+
+    await finished(source)
+
+    assert await value(source) == "token-1"
+    source.close()
+
+
+async def test_a_clock_that_is_set_back_holds_up_neither_a_new_try_nor_a_doubt() -> None:
+    made, source, clock = chain(OSError("down"), HOUR, HOUR)
+    await failure(source)
+
+    clock.now -= HOUR
+    assert await value(source) == "token-2"
+    clock.now -= HOUR
+    source.doubt()
+    await finished(source)
+
+    assert len(made.threads) == 3
+    source.close()
+
+
+async def test_a_fetch_that_never_ends_is_given_up_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refreshed, "LONGEST", 0.01)
+    made, source, clock = chain(HOUR, HOUR, open_gate=False)
+
+    assert (await failure(source)).message == "no Test credentials: TimeoutError, see the gateway's log"
+
+    monkeypatch.undo()
+    made.gate.set()
+    clock.now += PAUSE
+    assert (await value(source)).startswith("token-")
+    source.close()
 
 
 async def test_requests_do_not_besiege_a_server_that_is_down() -> None:

@@ -49,7 +49,9 @@ class Authorities:
         held = await source.get()
         if isinstance(held, Token):
             kept = [(name, value) for name, value in outgoing.headers if name != "authorization"]
-            headers = [*kept, *held.headers, ("authorization", f"Bearer {held.value}")]
+            named = {name for name, _ in kept}
+            beside = [(name, value) for name, value in held.headers if name not in named]
+            headers = [*kept, *beside, ("authorization", f"Bearer {held.value}")]
             return replace(outgoing, headers=headers)
         if not isinstance(outgoing.body, bytes):
             raise ClientError("requests to this provider are signed over their whole body, which cannot be streamed")

@@ -19,6 +19,9 @@ SERVICE = "bedrock"
 _SIGNED = frozenset({"content-type"})
 """Headers that the signature covers, beside the host and those that it adds."""
 
+_MADE = frozenset({"authorization", "x-amz-date", "x-amz-security-token"})
+"""Headers that signing makes: one that was configured would stand beside, or be signed in their place."""
+
 
 def fetch() -> Held:
     """What the chain finds: environment, profile, web identity, container or instance metadata.
@@ -50,7 +53,8 @@ def signed(outgoing: Outgoing, address: Address, region: str, keys: SigningKeys)
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - likewise
     from botocore.credentials import Credentials  # noqa: PLC0415 - likewise
 
-    given = {name: value for name, value in outgoing.headers if name in _SIGNED or name.startswith("x-amz")}
+    headers = [(name, value) for name, value in outgoing.headers if name not in _MADE]
+    given = {name: value for name, value in headers if name in _SIGNED or name.startswith("x-amz")}
     request = AWSRequest(
         method=outgoing.method,
         url=_url(address, outgoing.path),
@@ -59,7 +63,7 @@ def signed(outgoing: Outgoing, address: Address, region: str, keys: SigningKeys)
     )
     SigV4Auth(Credentials(keys.access_key, keys.secret_key, keys.session_token), SERVICE, region).add_auth(request)
     added = [(name.lower(), value) for name, value in request.headers.items() if name.lower() not in given]
-    return replace(outgoing, headers=[*outgoing.headers, *added])
+    return replace(outgoing, headers=[*headers, *added])
 
 
 def _url(address: Address, path: str) -> str:

@@ -27,9 +27,13 @@ SHORTEST = 30.0
 """Seconds between two fetches that nobody waits for."""
 PAUSE = 5.0
 """Seconds for which a failure holds, so that requests do not besiege a token server that is down."""
+LONGEST = 120.0
+"""Seconds after which a fetch is given up. Its thread may hang for ever; what needs the token must not."""
 
-_LONG = re.compile(r"[A-Za-z0-9+/_=.~-]{24,}")
-"""What may be a secret in a library's words."""
+_SECRET = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{12,}|[A-Za-z0-9+/_=.~-]{24,}")
+"""What may be a secret in a library's words, or AWS's name for one."""
+
+_OVER = "they had expired when they came"
 
 _log = logging.getLogger(__name__)
 
@@ -57,12 +61,12 @@ class Refreshed:
         """What is held, fetched first where nothing valid is. Raises `UpstreamError` (not reached)."""
         if (held := self._valid()) is not None:
             return held
-        if self._failure is None or self._wall() - self._since >= PAUSE:
+        if self._failure is None or not self._was_within(PAUSE):
             await asyncio.shield(self.begin())
         if (held := self._valid()) is not None:
             return held
         raise UpstreamError(
-            f"no {self._name} credentials: {self._failure or 'they had expired when they came'}",
+            f"no {self._name} credentials: {self._failure or _OVER}",
             kind="credentials_error",
             category=Category.AUTH,
             reached=False,
@@ -79,7 +83,7 @@ class Refreshed:
 
     def doubt(self) -> None:
         """The provider refused what is held: fetch anew, unless that was just done."""
-        if self._wall() - self._since >= SHORTEST:
+        if not self._was_within(SHORTEST):
             self.begin()
 
     def close(self) -> None:
@@ -90,16 +94,24 @@ class Refreshed:
             self._running.cancel()
 
     def _valid(self) -> Held | None:
-        held = self._held
-        return held if held is not None and (held.expires is None or self._wall() < held.expires) else None
+        return self._held if self._held is not None and self._holds(self._held) else None
+
+    def _holds(self, held: Held) -> bool:
+        return held.expires is None or self._wall() < held.expires
+
+    def _was_within(self, seconds: float) -> bool:
+        """Whether the last fetch ended in the last `seconds`. A clock that was set back since says nothing."""
+        return 0 <= self._wall() - self._since < seconds
 
     async def _refresh(self) -> None:
         try:
-            self._held = await _in_thread(self._fetch, self._name)
-            self._failure = None
+            async with asyncio.timeout(LONGEST):
+                found = await _in_thread(self._fetch, self._name)
+            self._failure = None if self._holds(found) else _OVER
+            self._held = self._valid() if self._failure else found
         except Exception as error:  # noqa: BLE001 - libraries of three clouds, and the plugins of each
             self._failure = _reason(error)
-            detail = _LONG.sub("***", "".join(c if c.isprintable() else " " for c in str(error)))[:500]
+            detail = _SECRET.sub("***", "".join(c if c.isprintable() else " " for c in str(error)))[:500]
             _log.warning("%s credentials: %s: %s", self._name, type(error).__name__, detail)
         self._since = self._wall()
         self._plan()
