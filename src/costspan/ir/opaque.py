@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, cast
 
 from costspan.ir.request import Opaque
-
-if TYPE_CHECKING:
-    from typing import Literal
 
 _PREFIX = "cs1."
 
@@ -49,7 +45,7 @@ def _read(text: str) -> tuple[Opaque, str] | None:
         data, *signed = (base64.b64decode(part.encode(), altchars=b"-_", validate=True).decode() for part in encoded)
     except (binascii.Error, UnicodeError, ValueError):
         return None
-    return Opaque(origin, cast("Literal['signature', 'encrypted', 'redacted']", kind), data), "".join(signed)
+    return Opaque(origin, kind, data), "".join(signed)
 
 
 def _encoded(text: str) -> str:
