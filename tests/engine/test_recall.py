@@ -1,8 +1,9 @@
-"""engine.recall: what a provider sealed goes back to it, where the client left it out, and to nobody else."""
+"""What a process remembers: seals go back to who sealed, where the client left them out, and to nobody else."""
 
 from __future__ import annotations
 
 from costspan.engine.recall import Recall, Witness
+from costspan.engine.stored import StoredBy
 from costspan.ir import events
 from costspan.ir.reply import Choice, Reply
 from costspan.ir.request import Block, Message, Opaque, Reasoning, Request, Text, ToolCall
@@ -73,7 +74,7 @@ def test_a_client_that_sends_its_own_reasoning_is_believed() -> None:
 
 
 def test_the_oldest_is_forgotten_by_number_and_by_size() -> None:
-    by_number, by_size = Recall(max_calls=1), Recall(max_chars=len("I need the clock.sig-1"))
+    by_number, by_size = Recall(max_calls=1), Recall(max_chars=len("I need the clock.sig-1call_1"))
     for recall in (by_number, by_size):
         recall.learn("key", told(THOUGHT, CALL))
         recall.learn("key", told(THOUGHT, ToolCall("call_2", "clock", "{}")))
@@ -82,6 +83,22 @@ def test_the_oldest_is_forgotten_by_number_and_by_size() -> None:
         assert recall.restore("key", asked(ToolCall("call_2", "clock", "{}")), "anthropic-messages") != asked(
             ToolCall("call_2", "clock", "{}")
         )
+
+
+def test_ids_take_memory_too() -> None:
+    recall, long = Recall(max_chars=1000), ToolCall("c" * 1000, "clock", "{}")
+    recall.learn("key", told(THOUGHT, long))
+
+    assert recall.restore("key", asked(long), "anthropic-messages") == asked(long)
+
+
+def test_an_id_of_any_length_is_not_remembered() -> None:
+    stored = StoredBy()
+    stored.remember("resp_" + "1" * 251, "one")
+    stored.remember("resp_" + "1" * 252, "one")
+
+    assert stored.owner("resp_" + "1" * 251) == "one"
+    assert stored.owner("resp_" + "1" * 252) is None
 
 
 def test_an_answer_that_seals_nothing_leaves_nothing() -> None:

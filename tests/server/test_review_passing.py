@@ -13,7 +13,7 @@ import pytest
 from costspan.wire import json
 from fakes.event_stream import write_event
 from fakes.gateway import running
-from fakes.upstream import Answer, FakeUpstream, Step
+from fakes.upstream import Answer, Cut, FakeUpstream, Step
 from fakes.upstream_answers import anthropic_stream, openai_reply, openai_stream
 
 if TYPE_CHECKING:
@@ -235,3 +235,26 @@ async def test_counting_is_no_chat_in_the_books(tmp_path: Path) -> None:
     ):
         assert answer.status == 200
         assert {record["operation"] for record in gateway.records() if "operation" in record} == {"count_tokens"}
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_a_failure_is_the_last_element_of_a_json_array(tmp_path: Path, *, cut: bool) -> None:
+    """Google's clients parse the array as it comes; it has to end as JSON, without a terminal event."""
+    failed = b'data: {"error":{"message":"the model fell over","type":"server_error"}}\n\n'
+    text = openai_stream(("Hel",), done=False)
+    assert not isinstance(text.body, bytes)
+    first = [step for step in text.body if isinstance(step, bytes) and b"Hel" in step]
+    gate = asyncio.Event()
+    script = Answer(headers=text.headers, body=[*first, gate, Cut.RESET if cut else failed], framing="chunked")
+    async with serving(tmp_path, script) as (gateway, _), aiohttp.ClientSession() as client:
+        path = "/v1beta/models/one/gpt-fake:streamGenerateContent"
+        body = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+        async with client.post(gateway.url + path, json=body) as answer:
+            begun = await answer.content.readany()
+            gate.set()
+            told = json.loads(begun + await answer.read())
+
+    assert isinstance(told, list)
+    assert len(told) == 2
+    assert told[0]["candidates"][0]["content"]["parts"] == [{"text": "Hel"}]
+    assert told[1]["error"]["code"] >= 500

@@ -34,7 +34,7 @@ class Sealed:
 
     @property
     def chars(self) -> int:
-        """How much of the memory it takes."""
+        """How much of the memory it takes, its id apart."""
         own = 0 if self.opaque is None else len(self.opaque.data)
         return own + sum(len(one.text) + len(one.opaque.data) for one in self.reasoning if one.opaque is not None)
 
@@ -66,12 +66,12 @@ class Recall:
 
     def _put(self, key: tuple[str, str], sealed: Sealed) -> None:
         if (before := self._kept.pop(key, None)) is not None:
-            self._chars -= before.chars
+            self._chars -= before.chars + len(key[1])
         self._kept[key] = sealed
-        self._chars += sealed.chars
+        self._chars += sealed.chars + len(key[1])
         while len(self._kept) > self._max_calls or self._chars > self._max_chars:
-            _, oldest = self._kept.popitem(last=False)
-            self._chars -= oldest.chars
+            (_, id_), oldest = self._kept.popitem(last=False)
+            self._chars -= oldest.chars + len(id_)
 
     def restore(self, owner: str, request: Request, origin: str) -> Request:
         """`request` with what `origin`, the target's dialect, had sealed and the client left out."""

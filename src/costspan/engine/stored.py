@@ -6,6 +6,8 @@ from collections import OrderedDict
 
 MAX_IDS = 100_000
 """Some ten megabytes; older ids are forgotten first."""
+MAX_ID_CHARS = 256
+"""What is longer is not remembered: the bound above would be none."""
 
 
 class StoredBy:
@@ -17,6 +19,8 @@ class StoredBy:
 
     def remember(self, id_: str, provider: str) -> None:
         """`provider` (its name in the configuration) gave an answer this id."""
+        if len(id_) > MAX_ID_CHARS:
+            return
         self._owners[id_] = provider
         self._owners.move_to_end(id_)
         if len(self._owners) > self._limit:
