@@ -56,6 +56,18 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "{kind: bedrock, region: evil.example.com/}",
         ["2:33: providers.mine.region: expected a name such as europe-west1 or us-east-1"],
     ),
+    "a region of another address": (
+        '{kind: bedrock, region: us-east-1, base_url: "https://bedrock-runtime.eu-west-1.amazonaws.com"}',
+        ["2:54: providers.mine.base_url: is in eu-west-1, while region says us-east-1"],
+    ),
+    "a location of another address": (
+        '{kind: vertex, project: p, location: global, base_url: "https://us-central1-aiplatform.googleapis.com"}',
+        ["2:64: providers.mine.base_url: is in us-central1, while location says global"],
+    ),
+    "a version that is none": (
+        '{kind: azure, base_url: "https://me.openai.azure.com", api_version: v2}',
+        ["2:77: providers.mine.api_version: expected a date such as 2024-10-21, preview, latest or v1"],
+    ),
     "a host of its own": ("{kind: vllm}", ["2:9: providers.mine: kind vllm needs base_url"]),
     "a key that is missing": (
         "{kind: mistral}",
@@ -88,6 +100,12 @@ USABLE = [
     "{kind: bedrock, region: us-east-1}",
     '{kind: bedrock, base_url: "http://127.0.0.1:9", api_key: "${KEY}"}',
     '{kind: azure, base_url: "https://me.openai.azure.com"}',
+    '{kind: azure, base_url: "https://me.openai.azure.com", api_version: 2025-04-01-preview}',
+    '{kind: azure, base_url: "https://me.openai.azure.com", api_version: preview}',
+    '{kind: bedrock, region: us-east-1, base_url: "https://bedrock-runtime-fips.us-east-1.amazonaws.com"}',
+    '{kind: bedrock, region: us-east-1, base_url: "https://vpce-1-2.bedrock-runtime.us-east-1.vpce.amazonaws.com"}',
+    '{kind: vertex, project: p, location: eu, base_url: "https://aiplatform.eu.rep.googleapis.com"}',
+    '{kind: vertex, project: p, location: global, base_url: "https://aiplatform.googleapis.com"}',
     '{kind: mistral, api_key: "${KEY}"}',
     '{kind: cohere, base_url: "http://127.0.0.1:9"}',
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from costspan import credentials
 from costspan.dialects import METERED
 from costspan.providers.account import Account, Cloud
-from costspan.providers.address import address_of
+from costspan.providers.address import address_of, place_of
 from costspan.providers.hosts import KINDS
 from costspan.providers.kind import Rule
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from costspan.config.providers import Provider
     from costspan.config.providers import Timeouts as ConfiguredTimeouts
     from costspan.errors import Problem
+    from costspan.providers.account import Address
     from costspan.providers.kind import Kind
 
 _SETTINGS = ("project", "location", "region", "api_version")
 _PLACE = re.compile(r"[a-z0-9-]{1,64}")
 """A location or region becomes part of a host name."""
+_VERSION = re.compile(r"\d{4}-\d\d-\d\d(?:-preview)?|preview|latest|v1")
+"""Of Azure's interface, as `providers.ways.azure` writes it."""
 
 
 class Accounts:
@@ -60,6 +63,7 @@ class Accounts:
             if not kind.needs:
                 self._problem(path, f"kind {kind.name} needs base_url")
             return None
+        self._check_place(path, provider, kind, address)
         stops = provider.abort_stops_billing
         return Account(
             name=name,
@@ -97,6 +101,16 @@ class Accounts:
                 self._warn((*path, name), f"has no effect: kind {kind.name} does not use it")
             elif value is not None and name in {"location", "region"} and not _PLACE.fullmatch(value):
                 self._problem((*path, name), "expected a name such as europe-west1 or us-east-1")
+            elif value is not None and name == "api_version" and not _VERSION.fullmatch(value):
+                self._problem((*path, name), "expected a date such as 2024-10-21, preview, latest or v1")
+
+    def _check_place(self, path: tuple[str, str], provider: Provider, kind: Kind, address: Address) -> None:
+        """A request that is signed for one region, or names one location, is refused in another."""
+        there = place_of(address.host)
+        for name in {"location", "region"} & {*kind.needs}:
+            told = getattr(provider, name)
+            if provider.base_url is not None and there is not None and told not in {None, there}:
+                self._problem((*path, "base_url"), f"is in {there}, while {name} says {told}")
 
     def _check_key(self, path: tuple[str, str], provider: Provider, kind: Kind) -> None:
         if provider.api_keys:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from costspan.providers.account import Address, Cloud
-from costspan.providers.address import address_of
+from costspan.providers.address import address_of, place_of
 from costspan.providers.hosts import KINDS
 
 DEFAULTS: dict[str, tuple[str, Cloud, str]] = {
@@ -74,3 +74,21 @@ def test_without_what_it_needs_there_is_no_address(kind: str, cloud: Cloud) -> N
 def written(address: Address | None) -> str:
     assert address is not None
     return f"{address.scheme}://{address.host}:{address.port}{address.base_path}"
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("bedrock-runtime.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("bedrock-runtime-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("bedrock-runtime.eu-west-1.api.aws", "eu-west-1"),
+        ("vpce-0a-b1.bedrock-runtime.eu-west-1.vpce.amazonaws.com", "eu-west-1"),
+        ("europe-west1-aiplatform.googleapis.com", "europe-west1"),
+        ("aiplatform.eu.rep.googleapis.com", "eu"),
+        ("aiplatform.googleapis.com", None),
+        ("bedrock-runtime.example.com", None),
+        ("127.0.0.1", None),
+    ],
+)
+def test_a_clouds_host_tells_its_place(host: str, place: str | None) -> None:
+    assert place_of(host) == place

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 VERSION: Final = re.compile(r"/v\d+\w*$")
 """The end of a base path that names a version of the API."""
 
+_OF_AWS: Final = re.compile(
+    r"(?:^|\.)bedrock-runtime(?:-fips)?\.(?P<place>[a-z0-9-]+)\.(?:vpce\.amazonaws|amazonaws|api)\."
+)
+_OF_GOOGLE: Final = re.compile(
+    r"(?:(?P<place>[a-z0-9-]+)-aiplatform|aiplatform\.(?P<wide>eu|us)\.rep)\.googleapis\.com"
+)
 _PORTS: Final = {"http": 80, "https": 443}
 _WITHIN_RESOURCE: Final = ("/openai/v1", "/openai")
 """What Azure's way puts behind the address of a resource, which may be written with it."""
@@ -34,6 +40,15 @@ def address_of(kind: Kind, base_url: str | None, cloud: Cloud) -> Address | None
     elif not VERSION.search(path):
         path += kind.version
     return Address(parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0), path)
+
+
+def place_of(host: str) -> str | None:
+    """The region or location that a cloud's own host name tells; None where it tells none.
+
+    botocore 1.44.5, `data/bedrock-runtime/.../endpoint-rule-set-1`; google-genai 3.4, `_api_client.py`.
+    """
+    found = _OF_AWS.search(host) or _OF_GOOGLE.fullmatch(host)
+    return None if found is None else found["place"] or found.groupdict().get("wide")
 
 
 def _default(kind: Kind, cloud: Cloud) -> str | None:
