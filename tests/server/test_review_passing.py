@@ -258,3 +258,22 @@ async def test_a_failure_is_the_last_element_of_a_json_array(tmp_path: Path, *, 
     assert len(told) == 2
     assert told[0]["candidates"][0]["content"]["parts"] == [{"text": "Hel"}]
     assert told[1]["error"]["code"] >= 500
+
+
+async def test_a_client_that_leaves_after_the_last_event_of_a_raw_stream_had_its_answer(tmp_path: Path) -> None:
+    """As the official clients do, which close at `[DONE]`, while the provider's connection stays open a little."""
+    gate = asyncio.Event()
+    stream = openai_stream()
+    assert not isinstance(stream.body, bytes)
+    script = Answer(headers=stream.headers, body=[*stream.body, gate], framing="chunked")
+    async with serving(tmp_path, script) as (gateway, _):
+        await leave_after(gateway, RAW_CHAT, CHAT | {"stream": True}, b"[DONE]")
+        for _ in range(1000):
+            if gateway.records("exchange"):
+                break
+            await asyncio.sleep(0.005)
+        gate.set()
+
+    [attempt], [exchange] = gateway.records("attempt"), gateway.records("exchange")
+    assert (attempt["outcome"], attempt["cost_status"]) == ("ok", "exact")
+    assert (exchange["outcome"], exchange["http_status"]) == ("ok", 200)

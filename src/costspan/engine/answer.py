@@ -107,6 +107,7 @@ class Streamed:
             self.complete = True
             await self._end()
             return b""
+        self.complete = self.pipe.told
         data = await chunk_within(self.response, self._idle, self._deadline - self._now())
         out = self.pipe.feed(data) if data else self.pipe.finish()
         self._finished = not data

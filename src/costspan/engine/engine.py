@@ -36,7 +36,7 @@ class Engine:
         run = answer.run
         if run.attempt is not None or not isinstance(answer, Streamed):
             return
-        if answer.ended:
+        if answer.ended or answer.complete:
             answer.end()
             return
         if not run.account.abort_stops_billing and self._drains.adopt(run, answer.response):

@@ -32,6 +32,8 @@ class Passthrough:
 
     by_bytes: bool
     """Whether `output_chars` had to take bytes for characters."""
+    told = False
+    """See `Verbatim`: here nothing passes after the terminal event."""
     losses: tuple[str, ...] = ()
     """What of the answer the client could not be shown: nothing, here."""
 
@@ -143,6 +145,7 @@ class Translation:
 
     by_bytes = False
     """Its output is counted in characters."""
+    told = False
 
     def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder, witness: Witness | None = None) -> None:
         self.decoder = decoder

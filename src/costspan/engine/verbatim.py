@@ -159,6 +159,11 @@ class Verbatim:
         return self
 
     @property
+    def told(self) -> bool:
+        """Whether all has passed that means something, though the body may go on."""
+        return self._reader.learnt.ended
+
+    @property
     def usage(self) -> Usage | None:
         """As reported, None where nothing was."""
         return self._reader.learnt.usage
