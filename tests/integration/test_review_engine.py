@@ -363,7 +363,7 @@ async def test_the_last_event_of_a_host_without_terminal_event_is_given_once(tmp
     data = b"data: " + json.dumps({**event, "usage": USAGE}) + b"\n"
     async with (
         FakeUpstream(Answer(headers=SSE, body=[data], framing="chunked")) as up,
-        running(tmp_path, config(provider(up.url, kind="perplexity"))) as gateway,
+        running(tmp_path, config(provider(up.url, ", dialects: [openai-chat]", kind="perplexity"))) as gateway,
     ):
         asked = body(stream=True, stream_options={"include_usage": True})
         plain = await send(gateway.url, post(asked))
