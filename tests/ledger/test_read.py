@@ -37,13 +37,13 @@ def test_ends_are_entries_and_starts_are_not(tmp_path: Path) -> None:
     assert reader.skipped == 0
 
 
-def test_files_come_writer_by_writer_in_the_order_of_days_and_other_files_not_at_all(tmp_path: Path) -> None:
+def test_files_come_in_order_and_other_files_not_at_all(tmp_path: Path) -> None:
     for number, name in enumerate(["2026-01-02.1", "2026-01-03", "2026-01-02", "2026-01-02-1", "2026-02-31"]):
         line = lines.attempt(records.attempt(records.started(f"at_{number}")))
         (tmp_path / f"costspan-{name}.jsonl").write_bytes(line)
     (tmp_path / "notes.jsonl").write_bytes(ATTEMPT)
 
-    assert [entry.id for entry in Reader(tmp_path)] == ["at_2", "at_0", "at_1", "at_3"]
+    assert [entry.id for entry in Reader(tmp_path)] == ["at_2", "at_0", "at_3", "at_1"]
 
 
 DAMAGED: dict[str, bytes] = {
@@ -209,6 +209,18 @@ async def test_what_the_writer_wrote_again_after_a_failed_sync_comes_once(
     expected = 12_001 + 700 * len(syncs)
     assert lines_of_attempts(tmp_path) >= expected + 9_000
     assert sorted(int(line["id"].removeprefix("at_")) for line in Reader(tmp_path).raw()) == [*range(1, expected + 1)]
+
+
+def test_each_writer_is_remembered_by_itself(tmp_path: Path) -> None:
+    for worker in range(3):
+        first = b"".join(
+            lines.attempt(records.attempt(records.started(f"at_{worker}_{number}"))) for number in range(9_000)
+        )
+        suffix = f"-{worker}" if worker else ""
+        (tmp_path / f"costspan-2026-01-02{suffix}.jsonl").write_bytes(first)
+        (tmp_path / f"costspan-2026-01-03{suffix}.jsonl").write_bytes(first)
+
+    assert sum(1 for _ in Reader(tmp_path).raw()) == 27_000
 
 
 def test_an_attempt_and_an_exchange_of_one_id_are_two_records(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ the time, for who looks at a few fields of millions.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, cast
 
 from costspan.errors import Malformed
@@ -102,8 +102,8 @@ class Entry:
 class Reader:
     """Iterates over the entries in `directory` that began in [`since`, `until`), aware datetimes, each once.
 
-    Files come writer by writer, each writer's in the order of days. A record that its writer appended again after a
-    failed sync is left out the second time; memory is bounded all the same: by some MiB, whatever the ledger's size.
+    Files come in the order of days, writers and segments. A record that its writer appended again after a failed sync
+    is left out the second time. Memory is bounded: some MiB, and two more for each process that writes to `directory`.
     `watch` is called after every MiB that was read. After the iteration `skipped` is the number of lines nobody could
     read. Raises OSError.
     """
@@ -133,17 +133,13 @@ class Reader:
         return (line for line, _ in self._walk())
 
     def _walk(self) -> Iterator[tuple[Line, datetime]]:
-        names = sorted(
-            (name for name in files.names(self.directory) if self._may_hold(name)),
-            key=lambda name: (name.worker, name),
-        )
+        names = [name for name in files.names(self.directory) if self._may_hold(name)]
         self.size = sum(map(self._size, names))
-        for _, written in groupby(names, key=lambda name: name.worker):
-            known: dict[str, _Recent] = {"attempt": _Recent(), "exchange": _Recent()}
-            for name in written:
-                with suppress(FileNotFoundError):  # it became too old meanwhile
-                    for lines in self._blocks(self.directory / str(name)):
-                        yield from self._records(lines, known)
+        writers: defaultdict[int, _Recent] = defaultdict(_Recent)
+        for name in names:
+            with suppress(FileNotFoundError):  # it became too old meanwhile
+                for lines in self._blocks(self.directory / str(name)):
+                    yield from self._records(lines, writers[name.worker])
 
     def _may_hold(self, name: files.Name) -> bool:
         return self.since is None or name.day >= (self.since - _SLACK).astimezone(UTC).date()
@@ -174,7 +170,7 @@ class Reader:
         if self.watch is not None:
             self.watch(self)
 
-    def _records(self, lines: Iterable[bytes], known: Mapping[str, _Recent]) -> Iterator[tuple[Line, datetime]]:
+    def _records(self, lines: Iterable[bytes], known: _Recent) -> Iterator[tuple[Line, datetime]]:
         timeless = self.since is None and self.until is None
         for text in lines:
             if text.startswith(_STARTED) or not text:
@@ -184,7 +180,7 @@ class Reader:
                 self.skipped += 1
                 continue
             line, time = found
-            if (timeless or self._wanted(time)) and known[line["type"]].is_new(line["id"]):
+            if (timeless or self._wanted(time)) and known.is_new(line["type"] + line["id"]):
                 yield found
 
     def _wanted(self, time: datetime) -> bool:
@@ -192,11 +188,11 @@ class Reader:
 
 
 class _Recent:
-    """Ids of the last records of one writer: at least `_REMEMBERED`, at most twice as many.
+    """The last records of one writer, by type and id: at least `_REMEMBERED`, at most twice as many.
 
     What a writer appends again is among the last `writer.RING` it made, and comes in the same order: remembering so
-    many different ids, in order of their first coming, finds every copy. (But for one thing: a clock set back over
-    midnight in the second of a failed sync, since files are read in the order of their days.)
+    many, each by its first coming, finds every copy. (But for one thing: a clock set back over midnight in the second
+    of a failed sync, since files are read in the order of their days.)
     """
 
     __slots__ = ("_before", "_now")
@@ -205,13 +201,13 @@ class _Recent:
         self._now: set[str] = set()
         self._before: set[str] = set()
 
-    def is_new(self, id_: str) -> bool:
-        """Whether `id_` is none of those; from now on it is."""
-        if id_ in self._now or id_ in self._before:
+    def is_new(self, record: str) -> bool:
+        """Whether `record` is none of those; from now on it is."""
+        if record in self._now or record in self._before:
             return False
         if len(self._now) >= _REMEMBERED:
             self._before, self._now = self._now, set()
-        self._now.add(id_)
+        self._now.add(record)
         return True
 
 
