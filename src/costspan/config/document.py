@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from types import NoneType, UnionType
+from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from costspan.config.fields import Section
@@ -100,7 +100,7 @@ def keys_at(model: type[Section], path: Sequence[str | int]) -> list[str]:
     """Return the keys that the section at `path` can have."""
     annotation: Any = model
     for part in path:
-        section = _section(annotation)
+        section = None if isinstance(part, int) else _section(annotation)
         if section is None:
             annotation = _item(annotation)
         else:
@@ -124,7 +124,7 @@ def _item(annotation: Any) -> Any:  # noqa: ANN401 - annotations have no type of
     if get_origin(annotation) is Annotated:
         return _item(get_args(annotation)[0])
     if get_origin(annotation) in {Union, UnionType}:
-        return next((_item(member) for member in get_args(annotation) if member is not NoneType), None)
+        return next(filter(None, map(_item, get_args(annotation))), None)
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
     return next(iter(get_args(annotation)), None)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from costspan.config.billing import BillingPlan, FreeAllowance, Surcharge, TopUp
+from costspan.config.billing import BillingPlan, DatedPlan, FreeAllowance, Surcharge, TopUp
 from costspan.config.clients import Budget, ExceedRoute, Key, Limits
 from costspan.config.fields import (
     ApiKey,
@@ -212,4 +212,6 @@ class Config(Section):
     attribution: Attribution = Field(default=Attribution(), description="how requests are attributed")
     telemetry: Telemetry = Field(default=Telemetry(), description="traces and metrics")
     ledger: Ledger = Field(default=Ledger(), description="the append-only record")
-    billing_plans: dict[Text, BillingPlan] = Field(default={}, description="plans for `costspan compare`, by name")
+    billing_plans: dict[Text, DatedPlan] = Field(
+        default={}, description="plans for `costspan compare`, by name; each a section, or a list of dated ones"
+    )
