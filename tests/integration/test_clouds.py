@@ -169,3 +169,17 @@ async def test_without_credentials_and_another_target_the_answer_says_so(
     assert status == 502
     assert "credentials" in answer
     assert upstream.requests == []
+
+
+async def test_a_body_for_a_path_of_bedrock_s_own_is_signed_whole(tmp_path: Path) -> None:
+    async with (
+        FakeUpstream(Answer(body=b'{"inputTokens":9}')) as upstream,
+        cloud(tmp_path, "kind: bedrock, region: us-east-1", upstream) as gateway,
+    ):
+        path = "/model/anthropic.claude-sonnet-5/count-tokens"
+        status, answer = await ask(gateway.url, f"/providers/cloud{path}", {"input": {}})
+        (request,) = upstream.requests
+
+    assert (status, answer) == (200, {"inputTokens": 9})
+    assert (request.path, json.loads_object(request.body)) == (path, {"input": {}})
+    assert "/us-east-1/bedrock/aws4_request" in (request.header("authorization") or "")

@@ -74,7 +74,7 @@ class RawPaths:
             raise ClientError("this API key may not use this provider's paths", status=403, code="route_not_allowed")
         target = raw_path(account, f"/{rest}", _query(request))
         dialect, model = recognised(account, f"/{rest}", target) if request.method == "POST" else (None, None)
-        body, fields = await _body(request, dialect, snapshot.server.max_request_bytes)
+        body, fields = await _body(request, account, dialect, snapshot.server.max_request_bytes)
         client, peek = _peek(dialect, fields, model)
         step = Step(account.name, peek.model, MappingProxyType({}), _once(snapshot))
         matched = Matched(f"{PROVIDERS}{account.name}", "direct", step.policy, (step,))
@@ -136,17 +136,20 @@ def _query(request: web.BaseRequest) -> str:
     return "&".join(part for part in raw.split("&") if part and unquote(part.partition("=")[0]) != "key")
 
 
-async def _body(request: web.BaseRequest, dialect: Metered | None, limit: int) -> tuple[bytes | Upload, json.Object]:
+async def _body(
+    request: web.BaseRequest, account: Account, dialect: Metered | None, limit: int
+) -> tuple[bytes | Upload, json.Object]:
     """The body to send, and its fields where it is JSON that somebody here understands."""
     if not request.body_exists:
         return b"", {}
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if dialect is None or media_type != bodies.JSON:
+    understood = dialect is not None and media_type == bodies.JSON
+    if not understood and not (account.kind.credentials == "aws" and not account.keys):  # it signs whole bodies only
         return await upload.passing(request, limit), {}
     bodies.check_encoding(request)
     body = await bodies.read(request, limit)
     try:
-        return body, json.loads_strictly(body)
+        return body, json.loads_strictly(body) if understood else {}
     except Malformed:
         return body, {}  # the provider will say what is wrong with it
 
