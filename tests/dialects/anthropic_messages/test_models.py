@@ -94,6 +94,24 @@ ENCODED: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] 
         {"max_tokens": 4096, "thinking": {"type": "disabled"}},
         (),
     ),
+    "a budget of nothing is no thinking": (
+        "claude-opus-5",
+        {"reasoning": ReasoningOptions(budget_tokens=0)},
+        {"max_tokens": 4096, "thinking": {"type": "disabled"}},
+        (),
+    ),
+    "a summary of what is thought anyway": (
+        "claude-opus-5",
+        {"reasoning": ReasoningOptions(summary="auto")},
+        {"max_tokens": 20_480, "thinking": ADAPTIVE},
+        (),
+    ),
+    "a summary where nothing is thought": (
+        "claude-opus-4-8",
+        {"reasoning": ReasoningOptions(summary="auto")},
+        {"max_tokens": 4096},
+        (),
+    ),
     "no thinking where that cannot be": (
         "claude-fable-5",
         {"reasoning": ReasoningOptions("none")},

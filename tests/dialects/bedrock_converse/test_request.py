@@ -170,6 +170,18 @@ def test_blank_text_is_left_out_and_only_its_loss_alone_is_named() -> None:
     assert encode(messages=(HI, Message("assistant", (Text(" "),)), HI))[1] == ["messages.content"]
 
 
+def test_a_cache_marker_is_not_lost_with_the_text_around_it() -> None:
+    amid = Message("system", (Text("Be brief.", cache=Cache()),))
+    body, losses = encode(messages=(HI, amid))
+
+    assert body["messages"][0]["content"][1:] == [
+        {"text": "<system>\nBe brief.\n</system>"},
+        {"cachePoint": {"type": "default"}},
+    ]
+    assert losses == ["messages.system"]
+    assert content(Text("Hi"), Text(" ", cache=Cache())) == ([{"text": "Hi"}], ["cache_control"])
+
+
 def test_one_role_never_comes_twice_in_a_row() -> None:
     body, losses = encode(messages=(HI, HI, Message("assistant", (Text(""),)), HI))
 

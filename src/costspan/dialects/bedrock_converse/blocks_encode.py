@@ -80,6 +80,8 @@ class BlockEncoder:
         if block.opaque is not None:
             self._losses.add("messages.reasoning")
         if not block.text.strip():
+            if block.cache is not None:
+                self._losses.add("cache_control")
             return None
         own = [citation.raw for citation in block.citations if citation.origin == NAME and citation.raw]
         if len(own) < len(block.citations):

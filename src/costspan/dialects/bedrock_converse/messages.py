@@ -41,7 +41,8 @@ def _turn(message: Message, blocks: BlockEncoder, losses: Losses) -> tuple[str, 
         return message.role, blocks.groups(message.blocks)
     losses.add("messages.system")
     marked = "\n".join(block.text for block in message.blocks if isinstance(block, Text))
-    return "user", blocks.groups([Text(f"<system>\n{marked}\n</system>")] if marked else [])
+    cache = next((block.cache for block in reversed(message.blocks) if isinstance(block, Text) and block.cache), None)
+    return "user", blocks.groups([Text(f"<system>\n{marked}\n</system>", cache=cache)] if marked else [])
 
 
 def _content(groups: list[Group], losses: Losses) -> Group:

@@ -37,9 +37,9 @@ def add_limits(body: json.Object, request: Request, losses: Losses, *, breaks_to
     """
     options, limit, traits = request.reasoning, request.max_output_tokens, traits_of(request.model)
     body["max_tokens"] = DEFAULT_MAX_TOKENS if limit is None else limit
-    if options is not None and options.effort == "none":
+    if options is not None and (options.effort == "none" or (options.effort is None and options.budget_tokens == 0)):
         _switch_off(body, traits, losses)
-    elif options is not None and (options.effort or options.budget_tokens or options.dynamic):
+    elif options is not None and _asks(options, traits):
         if breaks_tool_loop:
             losses.add("reasoning")
         else:
@@ -47,6 +47,11 @@ def add_limits(body: json.Object, request: Request, losses: Losses, *, breaks_to
     if limit is None and body.get("thinking", {}).get("type", "adaptive" if traits.by_default else "") == "adaptive":
         body["max_tokens"] = THINKING_MAX_TOKENS + DEFAULT_MAX_TOKENS
     _settle_sampling(body, traits, losses)
+
+
+def _asks(options: ReasoningOptions, traits: Traits) -> bool:
+    """Whether anything of thinking is wished: a summary alone, where there will be something to sum up."""
+    return bool(options.effort or options.budget_tokens or options.dynamic or (options.summary and traits.by_default))
 
 
 def _switch_off(body: json.Object, traits: Traits, losses: Losses) -> None:
