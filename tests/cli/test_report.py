@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from costspan.cli.report import _readable, run_report
+from costspan.cli.report import run_report
 from costspan.ledger import lines
 from costspan.wire import json
 from fakes import ledger_records as records
@@ -113,17 +113,3 @@ def test_what_a_client_sent_steers_neither_the_terminal_nor_the_spreadsheet(tmp_
 
     assert "=1\N{REPLACEMENT CHARACTER}[31m[bold]x" in report(tmp_path, "table", "team")[1]
     assert "\n'=1" in report(tmp_path, "csv", "team")[1]
-
-
-READABLE: dict[str, tuple[int | str, str]] = {
-    "a count": (1234567, "1,234,567"),
-    "nothing": ("0", "0.000000"),
-    "dollars": ("1234.5678905", "1,234.567890"),
-    "too small for six decimals": ("0.000000123456", "0.00000012"),
-    "just large enough": ("0.0000012", "0.000001"),
-}
-
-
-@pytest.mark.parametrize(("value", "expected"), READABLE.values(), ids=READABLE.keys())
-def test_a_cost_is_never_shown_as_nothing(value: int | str, expected: str) -> None:
-    assert _readable(Decimal(value) if isinstance(value, str) else value) == expected

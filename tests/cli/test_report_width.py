@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from costspan.cli.report import _exact, _fitting, _readable
+from costspan.cli.report import _exact, _fitting
+from costspan.cli.tables import readable
 from costspan.ledger.report import Report, Sums
 
 
@@ -37,5 +38,5 @@ def test_a_cost_that_nobody_knows_is_not_zero() -> None:
     unknown = Sums(attempts=2, unpriced=2)
 
     assert _exact(unknown, "cost_usd") is None
-    assert _readable(unknown.known("cost_usd")) == "\N{EN DASH}"
+    assert readable(unknown.known("cost_usd")) == "\N{EN DASH}"
     assert Sums(attempts=2, unpriced=1).known("cost_usd") == 0

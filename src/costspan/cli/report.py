@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import sys
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from costspan.cli.tables import harmless, printable, readable
 from costspan.ledger import report
 from costspan.ledger.lines import money
 from costspan.ledger.read import Reader
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-_TABLE_PLACES = Decimal("0.000001")
-_SIGNIFICANT = 2
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take text for a formula. Attributes come from clients."""
-
-_UNKNOWN = "\N{EN DASH}"
 _GAP = 3
 """Columns between two cells."""
 _FIRST_TO_GO = ("failed", "tokens_cached", "unpriced", "cost_estimated_usd", "attempts", "tokens_in", "tokens_out")
@@ -74,13 +69,7 @@ def _write_csv(sums: report.Report, out: TextIO) -> None:
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow([*sums.by, *report.FIGURES])
     for group, figures in sums.groups.items():
-        rows.writerow([*map(_harmless, group), *(_exact(figures, name) for name in report.FIGURES)])
-
-
-def _harmless(value: str | None) -> str:
-    """A quote before what a spreadsheet would run."""
-    text = value or ""
-    return "'" + text if text.startswith(_FORMULA) else text
+        rows.writerow([*map(harmless, group), *(_exact(figures, name) for name in report.FIGURES)])
 
 
 def _write_json(sums: report.Report, out: TextIO) -> None:
@@ -119,10 +108,10 @@ def _write_table(sums: report.Report, out: TextIO) -> None:
         table.add_column(name, footer="total" if place == 0 else "", overflow="fold")
     shown = _fitting(sums, console.width)
     for name in shown:
-        table.add_column(_HEADINGS[name], footer=_readable(sums.total.known(name)), justify="right", no_wrap=True)
+        table.add_column(_HEADINGS[name], footer=readable(sums.total.known(name)), justify="right", no_wrap=True)
     for group, figures in sums.groups.items():
-        cells = [Text(_printable(value)) for value in group]
-        table.add_row(*cells, *(_readable(figures.known(name)) for name in shown))
+        cells = [Text(printable(value)) for value in group]
+        table.add_row(*cells, *(readable(figures.known(name)) for name in shown))
     console.print(table)
     for remark in [*_uncertain(sums.total), *_left_out(shown)]:
         console.print(Text(remark, style="yellow"))
@@ -130,11 +119,11 @@ def _write_table(sums: report.Report, out: TextIO) -> None:
 
 def _fitting(sums: report.Report, width: int) -> list[str]:
     """The figures that a table of `width` has room for beside the whole names of the groups."""
-    names = [max(len(_printable(value)) for value in column) for column in zip(*sums.groups, strict=True)]
+    names = [max(len(printable(value)) for value in column) for column in zip(*sums.groups, strict=True)]
     room = width - 2 - sum(max(size, len(name)) + _GAP for name, size in zip(sums.by, names, strict=True))
     columns = {
         name: _GAP
-        + max(map(len, (_HEADINGS[name], *(_readable(s.known(name)) for s in (sums.total, *sums.groups.values())))))
+        + max(map(len, (_HEADINGS[name], *(readable(s.known(name)) for s in (sums.total, *sums.groups.values())))))
         for name in report.FIGURES
     }
     for name in _FIRST_TO_GO:
@@ -152,31 +141,12 @@ def _uncertain(total: report.Sums) -> list[str]:
     remarks: list[str] = []
     if total.cost_estimated_usd:
         remarks.append(
-            f"{_readable(total.cost_estimated_usd)} USD of estimates (usage never reported) are not in the cost."
+            f"{readable(total.cost_estimated_usd)} USD of estimates (usage never reported) are not in the cost."
         )
     if total.unpriced:
         attempts = "1 attempt has" if total.unpriced == 1 else f"{total.unpriced} attempts have"
         remarks.append(f"{attempts} no price; what was spent there is unknown and in no figure.")
     return remarks
-
-
-def _readable(value: int | Decimal | None) -> str:
-    """`value` for people: six decimals, more where six would show a cost as nothing; a dash for unknown."""
-    if value is None:
-        return _UNKNOWN
-    if isinstance(value, int):
-        return f"{value:,}"
-    rounded = value.quantize(_TABLE_PLACES, ROUND_HALF_EVEN)
-    if rounded or not value:
-        return f"{rounded:,f}"
-    return format(round(value, _SIGNIFICANT - 1 - value.adjusted()), "f")
-
-
-def _printable(value: str | None) -> str:
-    """`value` without what would steer a terminal: it may have come from a client."""
-    if value is None:
-        return _UNKNOWN
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
 
 
 def _remark(text: str) -> None:
