@@ -32,6 +32,8 @@ FORM = (
     b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
 )
 
+FIELD = b'--x\r\nContent-Disposition: form-data; name="temperature"\r\n\r\n1\r\n--x\r\n'
+
 
 @asynccontextmanager
 async def serving(
@@ -174,3 +176,19 @@ async def test_an_upload_that_drips_ends_at_the_deadline(tmp_path: Path) -> None
         await upstream.connections_open(0)
         [attempt] = gateway.records("attempt")
         assert attempt["error_type"] == "deadline_exceeded"
+
+
+async def test_a_route_s_params_that_a_form_does_not_get_are_named(tmp_path: Path) -> None:
+    route = "routes: {ears: {targets: [{target: one/whisper-1, params: {language: de, temperature: 0}}]}}\n"
+    body = FORM.replace(b"one/whisper-1", b"ears").replace(b"--x\r\n", FIELD, 1) + b"sound\r\n--x--\r\n"
+    async with (
+        asyncio.timeout(10),
+        serving(tmp_path, Answer(body=b'{"text":"hallo"}'), more=route) as (gateway, upstream),
+        connected(gateway.url) as client,
+    ):
+        path, kind = "/v1/audio/transcriptions", "multipart/form-data; boundary=x"
+        await client.write(put(path, kind=kind) + chunk(body) + b"0\r\n\r\n")
+        reply = await client.reply()
+
+        assert (reply.status, reply.headers["x-costspan-dropped"]) == (200, "language")
+        assert b"language" not in upstream.requests[0].body

@@ -51,7 +51,8 @@ def prepare(call: Call, step: Step, account: Account, recall: Recall) -> Prepare
         raise Untranslatable(f"{step.label} offers nothing like {call.dialect.NAME}", param="model")
     dialect = translate.upstream(name)
     if call.upload is not None:
-        return Prepared(dialect, call.upload.renamed(step.model))
+        lost = tuple(name for name in step.params if name not in call.fields)  # a form passes as it is
+        return Prepared(dialect, call.upload.renamed(step.model), lost)
     profile = account.kind.profile
     same = name == call.dialect.NAME
     if same:
