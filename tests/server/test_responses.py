@@ -155,6 +155,11 @@ async def test_another_dialect_cannot_continue_it(tmp_path: Path) -> None:
                 await ask(client, "claude", previous_response_id=id_)
             assert caught.value.param == "previous_response_id"
 
+        # As the AI SDK goes on with a conversation, unless it is told otherwise.
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.responses.create(model="claude", input=[{"type": "item_reference", "id": "msg_of_ours"}])
+        assert caught.value.param == "input"
+        assert "store: false" in caught.value.message
         assert len(upstream.requests) == 1
 
 

@@ -102,6 +102,11 @@ class Executor:
         if owner is not None:
             able = [step for step in able if step.provider == owner]
             why = f"{field} was made by {owner}, which is no target of this route"
+        elif not able:
+            why = (
+                f"{field} refers to what a provider has stored, and no target of this route stores anything: send the "
+                "conversation itself, as clients do when told not to store (store: false)"
+            )
         else:
             why = (
                 f"{field} stays with the provider that made it, which this process does not know (it was made before "
