@@ -206,6 +206,12 @@ def test_an_empty_line_before_and_anything_after_passes() -> None:
         assert read(body, [cut])[1] == body
 
 
+@pytest.mark.parametrize("cut", range(6))
+def test_two_empty_lines_before_are_one_too_many_wherever_they_are_cut(cut: int) -> None:
+    with pytest.raises(Malformed):
+        read(b"\r\n\r\n" + BODY, [cut])
+
+
 def test_padding_after_a_boundary_passes() -> None:
     body = BODY.replace(b"--XX\r\n", b"--XX \t\r\n")
 

@@ -60,6 +60,8 @@ class Form:
         self._delimiter = b"\r\n--" + _boundary(content_type)
         self._buffer = b"\r\n"  # so that the first boundary is found as the others are
         self._added = 2
+        self._indented = False
+        """Whether an empty line stands before the first boundary."""
         self._part: _Text | None = None
         self._searched = 0
         """Bytes of a text field that hold no boundary."""
@@ -114,11 +116,13 @@ class Form:
 
     def _preamble(self) -> bool:
         """The first boundary, with nothing before it but an empty line."""
-        if self._buffer == b"\r\n\r":
-            return False
-        if self._buffer.startswith(b"\r\n\r\n"):
-            self._buffer = self._buffer[2:]
-            self._out.append(b"\r\n")
+        if not self._indented:
+            if self._buffer == b"\r\n\r":
+                return False
+            if self._buffer.startswith(b"\r\n\r\n"):
+                self._buffer = self._buffer[2:]
+                self._out.append(b"\r\n")
+                self._indented = True
         wanted = self._delimiter
         if not self._buffer.startswith(wanted[: len(self._buffer)]):
             raise Malformed("the form does not begin with its boundary")
