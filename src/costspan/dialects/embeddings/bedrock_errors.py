@@ -1,6 +1,7 @@
 """Error answers of Bedrock's InvokeModel: `{"message": ...}`; which exception it is stands in a header.
 
-Statuses: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html, Errors, read 2026-11-25.
+Statuses: botocore 1.44.5, data/bedrock-runtime (read 2026-11-25). ServiceQuotaExceededException comes with 400 as well,
+and nothing in the body tells it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Error answers of Google's interfaces: `{"error": {"code", "message", "status", "details"}}`.
 
-The canonical status words are google.rpc.Code's (googleapis, google/rpc/code.proto, read 2026-11-25).
+The status words, and the HTTP status of each, are google.rpc.Code's (googleapis-common-protos, google/rpc/code.proto,
+read 2026-11-25). How a bad key is worded is recorded traffic's; how a text that is too long is, is a guess.
 """
 
 from __future__ import annotations
