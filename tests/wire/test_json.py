@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -84,3 +85,16 @@ def test_a_member_that_is_added_again_is_found(value: dict[str, Any], other: Any
 def test_any_bytes_are_read_or_malformed(data: bytes) -> None:
     with contextlib.suppress(Malformed):
         assert isinstance(json.loads_strictly(data), dict)
+
+
+def test_reading_exactly_keeps_every_digit() -> None:
+    read = json.loads_exactly('{"a": 0.1000000000000000055511151231257827, "b": 1e2, "c": 3, "d": "0.10"}')
+
+    assert read == {"a": Decimal("0.1000000000000000055511151231257827"), "b": Decimal(100), "c": 3, "d": "0.10"}
+    assert [type(value) for value in read.values()] == [Decimal, Decimal, int, str]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[NaN]", "[-Infinity]", "[" * 100_000, "[" + "1" * 5000 + "]"])
+def test_what_cannot_be_read_exactly_is_malformed(text: str) -> None:
+    with pytest.raises(Malformed):
+        json.loads_exactly(text)

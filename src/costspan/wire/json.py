@@ -5,6 +5,7 @@ Whatever bytes arrive, nothing but `Malformed` comes out of `loads` and `loads_s
 
 import json as _json
 import re
+from decimal import Decimal
 from functools import reduce
 from typing import Any, Final
 
@@ -105,6 +106,27 @@ def _refuse_duplicates(members: list[tuple[str, object]]) -> None:
 
 _ONCE: Final = _json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_int=len, parse_float=len)
 """Keeps nothing of what it reads."""
+
+
+def loads_exactly(data: str) -> Any:  # noqa: ANN401 - JSON is any value
+    """Decode with every digit of a number: what has a point or an exponent is a `Decimal`. Slow; for money.
+
+    Raises `Malformed` as `loads` does, also on `NaN` and `Infinity`.
+    """
+    try:
+        return _EXACT.decode(data)
+    except ValueError as error:  # JSONDecodeError; and an integer of more digits than Python reads
+        position = getattr(error, "pos", None)
+        raise Malformed("not valid JSON" if position is None else f"not valid JSON at character {position}") from None
+    except RecursionError:
+        raise TooDeep("nested too deeply") from None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+_EXACT: Final = _json.JSONDecoder(parse_float=Decimal, parse_constant=_no_number)
 
 
 def dumps(value: object) -> bytes:
