@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from costspan.config import schema
     from costspan.config.load import Loaded
-    from costspan.config.prices import PriceRow, Rates
+    from costspan.config.prices import HourBand, PriceRow, PriceTier, Rates
+    from costspan.config.prices import ServiceTier as ConfiguredTier
     from costspan.config.providers import Timeouts as ConfiguredTimeouts
     from costspan.config.routes import Route as ConfiguredRoute
     from costspan.errors import Problem
     from costspan.pricing.catalog import Catalog
+    from costspan.pricing.rates import Rates as PlainRates
     from costspan.providers.account import Account
 
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -256,16 +258,28 @@ def _row(row: PriceRow) -> Row:
         source=f"table:{row.source_line}",
         from_=row.from_,
         to=row.to,
-        tiers=tuple(Tier(tier.above, rates_of(_words(tier))) for tier in row.tiers),
-        service_tiers={
-            name: ServiceTier(
-                tier.multiplier if tier.multiplier is not None else Decimal(1),
-                rates_of(_words(tier)) if _words(tier) else None,
-            )
-            for name, tier in row.service_tiers.items()
-        },
-        hours=tuple(Hours(*band.minutes, band.multiplier) for band in row.hours),
+        tiers=_sizes(row.tiers),
+        service_tiers={name: _service_tier(tier) for name, tier in row.service_tiers.items()},
+        hours=tuple(Hours(*band.minutes, _factor(band), _own(band)) for band in row.hours),
+        stated=row.source,
     )
+
+
+def _service_tier(tier: ConfiguredTier) -> ServiceTier:
+    return ServiceTier(_factor(tier), _own(tier), _sizes(tier.tiers))
+
+
+def _factor(part: ConfiguredTier | HourBand) -> Decimal:
+    return Decimal(1) if part.multiplier is None else part.multiplier
+
+
+def _own(part: Rates) -> PlainRates | None:
+    words = _words(part)
+    return rates_of(words) if words else None
+
+
+def _sizes(tiers: tuple[PriceTier, ...]) -> tuple[Tier, ...]:
+    return tuple(Tier(tier.above, rates_of(_words(tier))) for tier in tiers)
 
 
 def _client_keys(config: schema.Config) -> Iterator[ClientKey]:

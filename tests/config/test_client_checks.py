@@ -97,6 +97,25 @@ PRICES: dict[str, tuple[str, list[str]]] = {
         "{provider: a, model: x, input: 1, service_tiers: {flex: {multiplier: 1, input: 1}}}",
         [":57: prices.table[0].service_tiers.flex: expected either a multiplier or rates"],
     ),
+    "a multiplier and size tiers": (
+        "{provider: a, model: x, input: 1, service_tiers: {flex: {multiplier: 1, tiers: [{above: 1, input: 1}]}}}",
+        [":57: prices.table[0].service_tiers.flex: expected either a multiplier or rates"],
+    ),
+    "a service tier's size twice": (
+        "{provider: a, model: x, input: 1, service_tiers: {flex: {tiers: [{above: 1, input: 1}, {above: 1}]}}}",
+        [
+            ":96: prices.table[0].service_tiers.flex.tiers[1].above: another tier has this threshold",
+            ":88: prices.table[0].service_tiers.flex.tiers[1]: a tier without any rate",
+        ],
+    ),
+    "hours without a price": (
+        "{provider: a, model: x, input: 1, hours: [{utc: '16:30-00:30'}]}",
+        [":43: prices.table[0].hours[0]: expected either a multiplier or rates"],
+    ),
+    "hours with two": (
+        "{provider: a, model: x, input: 1, hours: [{utc: '16:30-00:30', multiplier: 1, input: 1}]}",
+        [":43: prices.table[0].hours[0]: expected either a multiplier or rates"],
+    ),
     "hours that are none": (
         "{provider: a, model: x, input: 1, hours: [{utc: '16:30-25:00', multiplier: 1}]}",
         [':49: prices.table[0].hours[0].utc: expected a span of UTC time such as "16:30-00:30"'],

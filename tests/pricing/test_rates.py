@@ -174,6 +174,14 @@ def test_of_two_hour_bands_the_first_counts() -> None:
     assert cost(Usage({"input": 1_000_000}), price, at=NOON).total == D(2)
 
 
+def test_two_hour_bands_that_begin_together_do_not_share_their_rates() -> None:
+    own = rates_of({"input": D(5)})
+    price = Price(rates_of({"input": D(1)}), hours=(Hours(720, 721, D(2)), Hours(720, 800, D(1), own)))
+    usage = Usage({"input": 1_000_000})
+
+    assert [cost(usage, price, at=NOON.replace(minute=minute)).total for minute in (0, 1, 0)] == [D(2), D(5), D(2)]
+
+
 def _row(source: str, from_: date | None = None, to: date | None = None) -> Row:
     return Row("p", "m", Rates(), source, from_=from_, to=to)
 

@@ -14,13 +14,17 @@ from costspan.config.prices import RATES, UNIT_OF, PriceRow, Rates
 from costspan.ir.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from costspan.config.prices import PriceTier
     from costspan.config.schema import Config, Key
     from costspan.config.yaml_loader import Path
 
 LEAST_PER_MILLION = Decimal("0.0005")
 """The cheapest tokens sold cost some 0.005 USD per million (embeddings, 2026-01): below, it may be per token."""
+
+_ONE_OF_TWO = "expected either a multiplier or rates"
+"""Both at once would leave open whether the factor is on those rates too."""
 
 _ONLY_INPUT = re.compile(r"embed|moderation|rerank", re.IGNORECASE)
 """Models whose answers have no output tokens."""
@@ -115,6 +119,10 @@ def _all_rates(at: Path, row: PriceRow) -> Iterator[Finding]:
         yield from _rates((*at, "tiers", index), tier)
     for name, service in row.service_tiers.items():
         yield from _rates((*at, "service_tiers", name), service)
+        for index, tier in enumerate(service.tiers):
+            yield from _rates((*at, "service_tiers", name, "tiers", index), tier)
+    for index, band in enumerate(row.hours):
+        yield from _rates((*at, "hours", index), band)
 
 
 def _rates(at: Path, rates: Rates) -> Iterator[Finding]:
@@ -130,13 +138,22 @@ def _rates(at: Path, rates: Rates) -> Iterator[Finding]:
 
 
 def _tiers(at: Path, row: PriceRow) -> Iterator[Finding]:
+    yield from _sizes(at, row.tiers)
+    for name, service in row.service_tiers.items():
+        where = (*at, "service_tiers", name)
+        if (service.multiplier is None) == (not (_given(service) or service.tiers)):
+            yield Finding(where, _ONE_OF_TWO)
+        yield from _sizes(where, service.tiers)
+    for index, band in enumerate(row.hours):
+        if (band.multiplier is None) == (not _given(band)):
+            yield Finding((*at, "hours", index), _ONE_OF_TWO)
+
+
+def _sizes(at: Path, tiers: Sequence[PriceTier]) -> Iterator[Finding]:
     thresholds: set[int] = set()
-    for index, tier in enumerate(row.tiers):
+    for index, tier in enumerate(tiers):
         if tier.above in thresholds:
             yield Finding((*at, "tiers", index, "above"), "another tier has this threshold")
         thresholds.add(tier.above)
         if not _given(tier):
             yield Finding((*at, "tiers", index), "a tier without any rate")
-    for name, service in row.service_tiers.items():
-        if (service.multiplier is None) == (not _given(service)):
-            yield Finding((*at, "service_tiers", name), "expected either a multiplier or rates")

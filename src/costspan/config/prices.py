@@ -134,13 +134,14 @@ class ServiceTier(Rates):
     """Rates of one service tier: a multiplier on all of the row's rates, or rates of its own."""
 
     multiplier: Money | None = Field(default=None, description="factor on every rate of the row")
+    tiers: tuple[PriceTier, ...] = Field(default=(), description="the service tier's own rates for long prompts")
 
 
-class HourBand(Section):
-    """A factor on every rate during a part of each day."""
+class HourBand(Rates):
+    """A part of each day: a factor on all of the row's rates, or rates of its own, in every tier."""
 
     utc: UtcSpan = Field(description="from, to (half-open) in UTC; may wrap midnight")
-    multiplier: Money = Field(description="factor on every rate of the row")
+    multiplier: Money | None = Field(default=None, description="factor on every rate of the row")
 
     @property
     def minutes(self) -> tuple[int, int]:
@@ -159,7 +160,7 @@ class PriceRow(Rates):
     source: Text | None = Field(default=None, description="where and when the price was read, for people")
     tiers: tuple[PriceTier, ...] = Field(default=(), description="other rates for long prompts")
     service_tiers: dict[Text, ServiceTier] = Field(default={}, description="other rates by served service tier")
-    hours: tuple[HourBand, ...] = Field(default=(), description="factors by time of day")
+    hours: tuple[HourBand, ...] = Field(default=(), description="factors or other rates by time of day")
     source_line: SkipJsonSchema[str] = Field(default="", description="file:line of the row; set by the loader")
 
     def in_force(self, day: date) -> bool:

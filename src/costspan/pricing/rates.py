@@ -171,6 +171,7 @@ class Row:
     In force on the UTC days `from_ <= day < to`; None is open. Of several `hours` that cover an instant the first
     counts. `source` says where the row stands: `table:gateway.yaml:41`, `catalog:openai/gpt-5`.
     `gaps` names priced things of the source that we have no bucket for; every cost reports them as `unmapped:<name>`.
+    `stated` is what a table's row says of where and when its facts were read.
     """
 
     provider: str
@@ -183,6 +184,7 @@ class Row:
     service_tiers: Mapping[str, ServiceTier] = field(default_factory=dict)
     hours: tuple[Hours, ...] = ()
     gaps: tuple[str, ...] = ()
+    stated: str | None = None
 
     def in_force(self, day: date) -> bool:
         """Whether the row prices calls made on `day` (UTC)."""
@@ -205,11 +207,11 @@ class Plan:
 
 
 _PlanKey: TypeAlias = tuple[int, str | None, int, int]
-"""Threshold of the size tier, service tier, threshold of its own size tier, first minute of the hour band."""
+"""Threshold of the size tier, service tier, threshold of its own size tier, place of the hour band."""
 
 _LIST_PRICE = ServiceTier()
 _NO_TIER = Tier(-1, Rates())
-_NO_BAND = Hours(-1, -1)
+_NO_BAND = (-1, Hours(-1, -1))
 _BASE: _PlanKey = (-1, None, -1, -1)
 
 
@@ -240,8 +242,8 @@ class Price:
         service = self.service_tiers[service_tier] if service_tier is not None else _LIST_PRICE
         tier = _exceeded(self.tiers, usage)
         own = _exceeded(service.tiers, usage)
-        band = _band(self.hours, at)
-        key = (tier.above, service_tier, own.above, band.start_minute)
+        place, band = _band(self.hours, at)
+        key = (tier.above, service_tier, own.above, place)
         if plan := self._plans.get(key):
             return plan
         replacements = (tier.rates, service.rates or Rates(), own.rates, band.rates or Rates())
@@ -279,9 +281,9 @@ def _exceeded(tiers: tuple[Tier, ...], usage: Usage) -> Tier:
     return max((tier for tier in tiers if prompt > tier.above), key=lambda tier: tier.above, default=_NO_TIER)
 
 
-def _band(hours: tuple[Hours, ...], at: datetime) -> Hours:
+def _band(hours: tuple[Hours, ...], at: datetime) -> tuple[int, Hours]:
     minute = at.hour * 60 + at.minute
-    return next((band for band in hours if band.covers(minute)), _NO_BAND)
+    return next(((place, band) for place, band in enumerate(hours) if band.covers(minute)), _NO_BAND)
 
 
 def _make_plan(rates: Rates, factor: Decimal) -> Plan:
