@@ -38,10 +38,11 @@ def write_logprobs(logprobs: Any) -> json.Object | None:  # noqa: ANN401 - OpenA
     if not tokens:
         return None
     result: json.Object = {"chosenCandidates": [_candidate(token) for token in tokens]}
-    if any(token.get("top_logprobs") for token in tokens):
+    tops = [token.get("top_logprobs") for token in tokens]
+    if any(tops):
         result["topCandidates"] = [
-            {"candidates": [_candidate(one) for one in token.get("top_logprobs") or () if isinstance(one, dict)]}
-            for token in tokens
+            {"candidates": [_candidate(one) for one in top if isinstance(one, dict)] if isinstance(top, list) else []}
+            for top in tops
         ]
     return result
 
