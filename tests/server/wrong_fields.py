@@ -60,6 +60,7 @@ DESTINATIONS: Mapping[str, Any] = {
     "custom_llm_provider": "canary",
     "extra_headers": {"x": "canary"},
 }
+NO_CONTENT: Mapping[str, Any] = {"nothing": ..., "null": None, "text": "canary", "no parts": {}}
 
 BAD: dict[str, Wrong] = {
     "59: no model": ({"model": ...}, "missing_model", IN_BODY),
@@ -166,7 +167,7 @@ BAD: dict[str, Wrong] = {
     "an unknown format of vectors": ({"encoding_format": "canary"}, "invalid_value", these("embeddings")),
     **{
         f"Google's embedding of {name}": ({"content": value}, "invalid_value", EMBED)
-        for name, value in {"nothing": ..., "null": None, "text": "canary", "no parts": {}}.items()
+        for name, value in NO_CONTENT.items()
     },
     **{
         f"a batch of {name}": ({"requests": value}, "invalid_value", BATCH)
