@@ -135,7 +135,7 @@ def test_a_report_that_contradicts_itself_is_clamped_and_flagged(
     assert (found.tokens, found.inconsistent) == (tokens, True)
 
 
-@pytest.mark.parametrize("report", [None, "5", {}, {"trafficType": "ON_DEMAND"}], ids=repr)
+@pytest.mark.parametrize("report", [None, "5", {}, {"trafficType": "ON_DEMAND"}, {"promptTokenCount": None}], ids=repr)
 def test_what_counts_nothing_is_no_report(report: Any) -> None:
     assert usage(report) is None
 

@@ -103,7 +103,11 @@ def test_a_report_is_read_into_disjoint_buckets(body: dict[str, Any], usage: Usa
     assert read_usage(body) == usage
 
 
-@pytest.mark.parametrize("body", [{}, {"usage": None}, {"usage": {}}, {"usage": {"prompt_tokens": 3}}], ids=str)
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"usage": None}, {"usage": {}}, {"usage": {"prompt_tokens": 3}}, {"usage": {"input_tokens": None}}],
+    ids=str,
+)
 def test_no_report_is_none(body: dict[str, Any]) -> None:
     assert read_usage(body) is None
 

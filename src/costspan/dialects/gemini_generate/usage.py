@@ -47,7 +47,7 @@ def searches(found: set[str], model: str) -> int:
 
 def usage_of(report: Any, searched: int) -> Usage | None:  # noqa: ANN401 - JSON
     """One report in disjoint buckets; None where it counts nothing (Vertex's early chunks)."""
-    if not isinstance(report, dict) or not any(name in report for name in _COUNTS):
+    if not isinstance(report, dict) or all(report.get(name) is None for name in _COUNTS):
         return None
     counts = Counts()
     prompt, cached = counts.count(report, "promptTokenCount"), counts.count(report, "cachedContentTokenCount")

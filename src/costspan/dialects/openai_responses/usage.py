@@ -39,7 +39,7 @@ def read_usage(body: json.Object, profile: Profile = PLAIN) -> Usage | None:  # 
     if isinstance(response, dict):
         body = response
     report = body.get("usage")
-    if not isinstance(report, dict) or not ("input_tokens" in report or "output_tokens" in report):
+    if not isinstance(report, dict) or (report.get("input_tokens") is None and report.get("output_tokens") is None):
         return None
     counts = Counts()
     prompt, completion = counts.count(report, "input_tokens"), counts.count(report, "output_tokens")
