@@ -102,6 +102,24 @@ def test_look_up(asked: dict[str, str | None], source: str | None) -> None:
     assert (price and price.source) == source
 
 
+BEFORE_ANSWERS = {name: case for name, case in FOUND.items() if "served" not in case[0]}
+
+
+@pytest.mark.parametrize(("asked", "source"), BEFORE_ANSWERS.values(), ids=BEFORE_ANSWERS.keys())
+def test_the_row_before_any_answer_is_the_one_that_is_billed(asked: dict[str, str | None], source: str | None) -> None:
+    book = PriceBook(ROWS, CATALOG, "table-1")
+
+    row = book.row(
+        asked.get("provider") or "team",
+        asked.get("kind") or "openai",
+        asked["model"] or "",
+        price_as=asked.get("price_as"),
+        at=NOON,
+    )
+
+    assert (row and row.source) == source
+
+
 SERVED: dict[str, tuple[str, str | None, str | None, bool]] = {
     "not known": ("gpt-5", None, "gpt-5", False),
     "the same": ("gpt-5", "gpt-5", "gpt-5", False),

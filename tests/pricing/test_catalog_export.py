@@ -25,7 +25,7 @@ from genai_prices.data import providers
 from costspan.ir.usage import INPUT_BUCKETS, OUTPUT_BUCKETS, Usage
 from costspan.pricing.book import PriceBook
 from costspan.pricing.catalog import Catalog
-from costspan.pricing.catalog_export import _match, _minute, export
+from costspan.pricing.catalog_export import RELEASED, _match, _minute, export
 from costspan.pricing.cost import cost
 from costspan.wire import json
 
@@ -199,3 +199,14 @@ def test_a_time_of_day_is_utc() -> None:
     )
 
     assert [_minute(local.start_time), _minute(local.end_time)] == [30, 30]
+
+
+def test_the_installed_version_is_one_whose_age_is_known() -> None:
+    written = json.loads_object(export(["groq"]))
+
+    assert written["released"] == RELEASED[written["version"]]
+
+
+def test_every_day_on_which_a_price_begins_is_written_whatever_was_asked_for() -> None:
+    assert json.loads_object(export(["groq"]))["changes"] == json.loads_object(export([]))["changes"]
+    assert {"2026-12-01", "2027-01-01"} <= set(json.loads_object(export(["groq"]))["changes"])

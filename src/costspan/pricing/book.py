@@ -88,6 +88,15 @@ class PriceBook:
         self._answers[key] = (day, price)
         return price
 
+    def row(self, provider: str, kind: str, model: str, *, price_as: str | None = None, at: datetime) -> Row | None:
+        """The row that `find` would take for `model`, before anything has been served; None when there is none."""
+        owners = (provider,) if price_as == "free" or kind == provider else (provider, kind)
+        if row := self._in_table(owners, model, at):
+            return row
+        if price_as == "free":
+            return Row(provider, model, FREE.rates, FREE.source)
+        return self._in_catalog(kind, price_as, model, at)
+
     def _look_up(self, key: tuple[str, str, str, str | None, str | None, Decimal], at: datetime) -> Price | None:
         provider, kind, model, served, price_as, discount = key
         owners = (provider,) if price_as == "free" or kind == provider else (provider, kind)

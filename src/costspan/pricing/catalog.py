@@ -80,6 +80,8 @@ class Catalog:
     def __init__(self, data: json.Object) -> None:
         """`data` is a decoded export."""
         self.version: str = f"genai-prices {data['version']}"
+        self._released: str | None = data.get("released")
+        self._changes = [date.fromisoformat(day) for day in data.get("changes", ())]
         self._aliases: Mapping[str, str] = data["aliases"]
         self._fallbacks = {provider: each["fallback"] for provider, each in data["providers"].items()}
         self._models = {
@@ -102,6 +104,12 @@ class Catalog:
                     if _matches(candidate.match, spelling):
                         return candidate.row(at.date(), resold=owner != provider)
         return None
+
+    def as_of(self, today: date) -> tuple[date | None, bool]:
+        """The day of which its facts are, and whether that is a release: else they are of that day or a later one."""
+        if self._released is not None:
+            return date.fromisoformat(self._released), True
+        return max((day for day in self._changes if day <= today), default=None), False
 
     def models(self, catalog_provider: str) -> tuple[str, ...]:
         """The model names that the catalog has for a provider, in its order."""

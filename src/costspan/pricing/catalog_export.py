@@ -4,10 +4,12 @@ Run in a short-lived child process, because importing genai-prices costs 31 MiB 
 import this module. Without arguments every provider is written. A name that genai-prices knows under another id
 (`vertex` is `google`) becomes an alias; one that it does not know is left out.
 
-    {"version": "0.2.3",
+    {"version": "0.2.3", "released": "2026-11-10", "changes": ["2026-10-12", ...],
      "aliases": {"vertex": "google"},
      "providers": {"azure": {"fallback": ["openai"], "models": [[id, match, prices, variants], ...]}}}
 
+    released  null for a version that this one does not know
+    changes   every day on which a price begins, of all providers
     match     ["equals" | "starts_with" | "ends_with" | "contains" | "regex", text] | ["or" | "and", match, ...]
     prices    [[when, {price key: rate}], ...]      the last active one counts, without any the first
     variants  [[context, when, {price key: rate}], ...]     the first that has a rate for a key counts, key by key
@@ -23,6 +25,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, date, datetime
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from genai_prices import types
@@ -32,9 +35,13 @@ from genai_prices.data_snapshot import find_provider_by_id
 from costspan.wire import json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import time
     from decimal import Decimal
+
+RELEASED: Mapping[str, str] = MappingProxyType({"0.2.3": "2026-11-10"})
+"""Days on which versions of genai-prices came out, as PyPI says: the package itself does not say how old its facts are.
+A version that is not here is as old as the newest change of price in it."""
 
 
 def export(names: Sequence[str]) -> bytes:
@@ -43,13 +50,24 @@ def export(names: Sequence[str]) -> bytes:
     direct = {provider.id: provider for provider in found.values() if provider}
     resold = {other for provider in direct.values() for other in provider.fallback_model_providers or ()}
     written = [each for each in providers if each.id in direct or each.id in resold]
+    installed = version("genai-prices")
     return json.dumps(
         {
-            "version": version("genai-prices"),
+            "version": installed,
+            "released": RELEASED.get(installed),
+            "changes": sorted({start for provider in providers for start in _starts(provider)}),
             "aliases": {name: each.id for name, each in found.items() if each and each.id != name},
             "providers": {each.id: _provider(each) for each in written},
         }
     )
+
+
+def _starts(provider: types.Provider) -> Iterable[str]:
+    for model in provider.models:
+        dated = (each[-2] for each in (*_prices(model.prices), *_variants(model.price_variants or [])))
+        for when in dated:
+            if when is not None and "from" in when:
+                yield when["from"]
 
 
 def _provider(provider: types.Provider) -> json.Object:
