@@ -51,12 +51,24 @@ def tells(body: bytes, secrets: Sequence[str]) -> bool:
 
 def _without(text: str, key: str) -> str:
     """`text` without words that hold a beginning or an end of `key`, as it is, URL-encoded or in base64."""
-    for form in {key, quote(key, safe=""), base64.b64encode(key.encode()).decode().rstrip("=")}:
+    for form in {key, quote(key, safe=""), *_in_base64(key)}:
         ends = {form[:_TELLING], form[-_TELLING:]} if len(form) > _TELLING else {form}
         for end in ends:
             if end and end in text:
                 text = re.sub(rf"[^\s\"']*{re.escape(end)}[^\s\"']*", "***", text)
     return text
+
+
+def _in_base64(key: str) -> list[str]:
+    """What base64 of something with `key` in it shows of the key alone, which depends on where the key begins there."""
+    raw = key.encode()
+    found = [base64.b64encode(raw).decode().rstrip("=")]
+    for before in range(3):
+        whole = (before + len(raw)) // 3 * 4  # what follows the key is in the next four characters
+        form = base64.b64encode(bytes(before) + raw).decode()[4 if before else 0 : whole]
+        if len(form) > _TELLING:
+            found.append(form)
+    return found
 
 
 def _name(value: str | None, secrets: Sequence[str]) -> str | None:
