@@ -17,6 +17,7 @@ from fakes.process import GatewayProcess
 from fakes.raw import connected, post
 from fakes.upstream import Answer, Cut, FakeUpstream
 from fakes.upstream_answers import anthropic_reply, anthropic_stream, openai_reply, openai_stream
+from security.canaries import DEBUG, forms
 
 if TYPE_CHECKING:
     from fakes.upstream import Request
@@ -49,29 +50,6 @@ routes: {{chat: one/m, claude: two/m, shaped: three/m, gone: gone/m}}
 keys: [{{name: canary, hash: "sha256:{digest}"}}]
 {prices}
 """
-
-
-DEBUG = (
-    "-c",
-    """
-from costspan.telemetry import logs
-quiet = logs.configure
-logs.configure = lambda *_: quiet("DEBUG")
-from costspan.cli import main
-main()
-""",
-)
-"""The program with its log level turned all the way up."""
-
-
-def forms(canary: str) -> list[bytes]:
-    """The canary as it may be found: raw, encoded, or one of its ends."""
-    raw = canary.encode()
-    found = {raw, raw[:12], raw[-12:], raw.hex().encode(), quote(canary, safe="").encode(), repr(canary)[1:-1].encode()}
-    for offset in range(3):  # base64 looks different by where the canary stands in what was encoded
-        encoded = base64.b64encode(b"\0" * offset + raw)
-        found.add(encoded[4 if offset else 0 : len(encoded) - 4])
-    return sorted(found)
 
 
 class Day:

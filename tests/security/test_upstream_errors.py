@@ -17,6 +17,7 @@ from fakes.gateway import running, two_kinds
 from fakes.raw import connected, post, send
 from fakes.upstream import Answer, FakeUpstream
 from fakes.upstream_answers import STREAM_HEADERS, openai_stream
+from security.canaries import forms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,8 @@ FORMS = {
     "as a header": f"Bearer {KEY}",
     "quoted": f"'{KEY}'",
     "in a URL": f"https://host/v1?key={quote(KEY, safe='')}&x=1",
+    "in base64 of a header": base64.b64encode(f"Bearer {KEY}".encode()).decode(),
+    "in base64 of a pair": base64.b64encode(f"me:{KEY}:you".encode()).decode(),
     "in base64": base64.b64encode(KEY.encode()).decode(),
     "masked, the beginning": f"{KEY[:12]}*********",
     "masked, the end": f"*******{KEY[-12:]}",
@@ -50,9 +53,10 @@ def failing(status: int, **error: object) -> Answer:
 
 def leaks(raw: bytes) -> list[str]:
     """Pieces of the key that are in `raw`."""
-    forms = [KEY, quote(KEY, safe=""), base64.b64encode(KEY.encode()).decode().rstrip("=")]
-    pieces = [piece for form in forms for piece in (form[:8], form[-8:])] + ["abcdefghijklmnop"]
-    return [piece for piece in pieces if piece.encode() in raw]
+    found = [KEY, quote(KEY, safe="")]
+    pieces = [piece.encode() for form in found for piece in (form[:8], form[-8:])] + [b"abcdefghijklmnop"]
+    pieces += [piece for form in forms(KEY) for piece in (form[:8], form[-8:])]
+    return [piece.decode() for piece in pieces if piece in raw]
 
 
 @pytest.mark.parametrize("said", FORMS.values(), ids=FORMS.keys())
