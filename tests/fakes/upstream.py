@@ -256,7 +256,6 @@ class _Connection(asyncio.Protocol):
             return
         answer = self._upstream.answer_to(request)
         if not answer.early and not request.complete.is_set() and not await self._read_body(request):
-            self._buffer.clear()  # what is left is a part of a body
             return
         self._upstream.note_change()
         finished = await self._send(answer)
@@ -305,6 +304,7 @@ class _Connection(asyncio.Protocol):
         else:
             body = await self._read_exactly(int(request.header("content-length") or 0))
         if body is None:
+            self._buffer.clear()  # what is left is a part of it, and no next request
             return False
         request.body = body
         request.complete.set()
