@@ -9,7 +9,8 @@ import pytest
 from costspan.wire import json
 from fakes.contract import error_of
 from fakes.gateway import running, two_kinds
-from fakes.raw import send
+from fakes.raw import post, send
+from fakes.surfaces import ALL, Surface
 from fakes.upstream import FakeUpstream
 from fakes.upstream_answers import openai_reply, openai_stream
 
@@ -123,6 +124,24 @@ async def test_a_request_that_the_browser_calls_cross_site_is_refused(
     if not passes:
         assert (reply.status, error_of(reply)["code"]) == (403, "origin_not_allowed")
         assert up.requests == []
+
+
+RAW = Surface("a provider's own path", "/providers/one/v1/files", "openai")
+
+
+@pytest.mark.parametrize(
+    "headers", ["Origin: https://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"]
+)
+async def test_no_path_is_for_a_page_of_another_site(gateway: Running, up: FakeUpstream, headers: str) -> None:
+    for surface in (*ALL, RAW):
+        reply = await send(gateway.url, post(surface.asked(), path=surface.at(), headers=headers))
+
+        error = error_of(reply, surface.shape)
+        assert (surface.name, reply.status, error["code"]) == (surface.name, 403, "origin_not_allowed")
+    for method in ("GET", "DELETE", "PUT"):
+        data = f"{method} {RAW.path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
+        assert (await send(gateway.url, data)).status == 403
+    assert up.connections == 0
 
 
 SIMPLE = [

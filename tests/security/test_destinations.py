@@ -11,6 +11,7 @@ from costspan.wire import json
 from fakes.contract import error_of
 from fakes.gateway import running, two_kinds
 from fakes.raw import connected, post
+from fakes.surfaces import ALL, CHAT
 from fakes.upstream import Answer, FakeUpstream
 from fakes.upstream_answers import anthropic_reply, openai_reply
 
@@ -114,6 +115,18 @@ TARGETS = [
     *(f"/v1/chat/completions?api_base=http://{EVIL}", f"/v1/chat/completions?base_url=http://{EVIL}#@{EVIL}"),
     *(f"/v1/chat/completions/../../{EVIL}", f"/proxy?url=http://{EVIL}", f"/v1/models/http%3A%2F%2F{EVIL}"),
 ]
+NAMES = ["api_base", "base_url", "custom_llm_provider", "extra_headers", "server_url", "endpoint", "baseUrl", "webhook"]
+ODD_MODELS = [f"http://{EVIL}/v1", f"one/@{EVIL}", f"one/..%2f..%2f//{EVIL}/x", f"one/x?a=b#{EVIL}", f"//{EVIL}/x"]
+RAW = [
+    f"/{EVIL}/x",
+    f"http://{EVIL}/x",
+    f"@{EVIL}/x",
+    f"..//{EVIL}",
+    f"%2f%2f{EVIL}",
+    f"\\\\{EVIL}",
+    f":80@{EVIL}:80/x",
+]
+REDIRECTED = [surface for surface in ALL if surface.kind != "count" and surface.name != "rerank"]
 
 
 async def test_no_request_can_name_a_destination(tmp_path: Path, connects: set[object]) -> None:
@@ -126,6 +139,9 @@ async def test_no_request_can_name_a_destination(tmp_path: Path, connects: set[o
             post(body.replace(b'"chat"', model)) for body in BODIES.values() for model in (b'"chat"', b'"claude"')
         ]
         requests += [post(body, path="/v1/messages") for body in BODIES.values()]
+        requests += [post(s.asked({name: f"http://{EVIL}"}), path=s.at()) for s in ALL for name in NAMES]
+        requests += [post(s.asked(model=model), path=s.at(model)) for s in ALL for model in ODD_MODELS]
+        requests += [post(asked(), path=f"/providers/one/{path}") for path in RAW]
         requests += [post(asked(), headers=f"{header}\r\n") for header in HEADERS]
         requests += [post(asked(), path=target) for target in TARGETS]
         requests += [post(asked(), host=EVIL), post(asked(), headers=f"Host: {EVIL}\r\n")]
@@ -139,15 +155,14 @@ async def test_no_request_can_name_a_destination(tmp_path: Path, connects: set[o
 
         assert connects <= allowed, connects - allowed
         assert {("127.0.0.1", one.port), ("127.0.0.1", two.port)} <= connects
-        assert set(statuses) <= {200, 400, 403, 404, 405}
+        assert set(statuses) <= {200, 400, 403, 404, 405, 502}
         for sent in [*one.requests, *two.requests]:
-            assert sent.path in {"/v1/chat/completions", "/v1/messages"}
             assert EVIL not in f"{sent.headers}"
+            assert sent.path.startswith("/v1/") or sent.path in {f"/@{EVIL}/x", f"/:80@{EVIL}:80/x"}
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
-async def test_a_redirect_is_never_followed(tmp_path: Path, connects: set[object], status: int, path: str) -> None:
+async def test_a_redirect_is_never_followed(tmp_path: Path, connects: set[object], status: int) -> None:
     async with FakeUpstream() as thief:
         location = Answer(status=status, headers=(("location", f"{thief.url}/v1/x"), ("content-type", "text/html")))
         async with (
@@ -155,14 +170,16 @@ async def test_a_redirect_is_never_followed(tmp_path: Path, connects: set[object
             running(tmp_path, "defaults: {retries: 0}" + two_kinds(up.url, up.url)) as gateway,
             connected(gateway.url) as connection,
         ):
-            for model in ("chat", "claude"):
-                for stream in (False, True):
-                    await connection.write(post(asked(model=model, stream=stream), path=path))
-                    reply = await connection.reply()
-                    error = error_of(reply, "anthropic" if path == "/v1/messages" else "openai")
-                    assert (reply.status, error["code"]) == (502, "upstream_redirect_blocked")
-                    assert "location" not in reply.headers
-                    assert str(thief.port).encode() not in reply.raw
+            for surface in REDIRECTED:
+                for model in ("chat", "claude") if surface in CHAT else ("chat",):
+                    for stream in ({"stream": False}, {"stream": True}) if surface in CHAT[:3] else ({},):
+                        await connection.write(post(surface.asked(stream, model), path=surface.at(model)))
+                        reply = await connection.reply()
+                        error = error_of(reply, surface.shape)
+                        found = (surface.name, reply.status, error["code"])
+                        assert found == (surface.name, 502, "upstream_redirect_blocked")
+                        assert "location" not in reply.headers
+                        assert str(thief.port).encode() not in reply.raw
 
         assert thief.connections == 0
         assert ("127.0.0.1", thief.port) not in connects

@@ -12,12 +12,15 @@ import costspan
 from costspan.wire import json
 from fakes.contract import error_of
 from fakes.raw import connected, post, send
+from fakes.surfaces import ALL, CHAT, Surface
 from security.keys import CLIENT, EXPIRED, OTHER
 
 if TYPE_CHECKING:
     from fakes.site import Site
 
-PATHS = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}
+RAW = Surface("a provider's own path", "/providers/one/v1/files", "openai")
+WHOLE = [surface for surface in CHAT if not surface.name.startswith("stream") and surface.name != "responses"]
+"""Those whose answer the fakes know whole."""
 STYLES = ["Authorization: Bearer {}", "authorization: bearer {}", "x-api-key: {}", "x-goog-api-key: {}"]
 
 
@@ -30,30 +33,31 @@ def lines(*headers: str) -> str:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("model", ["chat", "claude"])
-async def test_a_key_is_known_in_each_style_and_goes_no_further(
-    guarded: Site, style: str, path: str, model: str
-) -> None:
-    reply = await send(guarded.url, post(asked(model), path=path, headers=lines(style.format(CLIENT))))
-
-    assert reply.status == 200
+async def test_a_key_is_known_in_each_style_and_goes_no_further(guarded: Site, style: str, model: str) -> None:
+    for surface in WHOLE:
+        reply = await send(
+            guarded.url, post(surface.asked(model=model), path=surface.at(model), headers=lines(style.format(CLIENT)))
+        )
+        assert (surface.name, reply.status) == (surface.name, 200)
     upstream, header, own = (
         (guarded.openai, "authorization", "Bearer test-key-one")
         if model == "chat"
         else (guarded.anthropic, "x-api-key", "test-key-two")
     )
-    (sent,) = upstream.requests
-    assert [value for name, value in sent.headers if name.lower() == header] == [own]
-    assert CLIENT not in f"{sent.path} {sent.headers} {sent.body!r}"
-    assert [record["key"] for record in guarded.gateway.records("exchange")] == ["client"]
+    assert len(upstream.requests) == len(WHOLE)
+    for sent in upstream.requests:
+        assert [value for name, value in sent.headers if name.lower() == header] == [own]
+        assert CLIENT not in f"{sent.path} {sent.headers} {sent.body!r}"
+    assert [record["key"] for record in guarded.gateway.records("exchange")] == ["client"] * len(WHOLE)
 
 
 async def test_a_key_may_come_in_the_query_and_goes_no_further(guarded: Site) -> None:
-    reply = await send(guarded.url, post(asked(), path=f"/v1/chat/completions?key={CLIENT}"))
+    for surface in WHOLE:
+        reply = await send(guarded.url, post(surface.asked(), path=f"{surface.at()}?key={CLIENT}"))
 
-    assert reply.status == 200
-    assert guarded.openai.requests[0].path == "/v1/chat/completions"
+        assert (surface.name, reply.status) == (surface.name, 200)
+        assert guarded.openai.requests[-1].path in {"/v1/chat/completions", "/v1/responses"}
 
 
 async def test_the_same_key_twice_is_one(guarded: Site) -> None:
@@ -98,19 +102,20 @@ REFUSED: dict[str, tuple[str, str, int, str]] = {
 
 
 @pytest.mark.parametrize(("headers", "query", "status", "code"), REFUSED.values(), ids=REFUSED.keys())
-@pytest.mark.parametrize(("path", "dialect"), PATHS.items())
 async def test_a_key_that_is_not_good_is_refused_before_the_body_is_read(
-    guarded: Site, path: str, dialect: str, headers: str, query: str, status: int, code: str
+    guarded: Site, headers: str, query: str, status: int, code: str
 ) -> None:
-    async with connected(guarded.url) as connection:
-        head = post(path=path + query, headers=headers)
-        await connection.write(head.replace(b"Content-Length: 0", b"Content-Length: 1000"))  # its body never comes
-        reply = await connection.reply()
+    for surface in (*ALL, RAW):
+        async with connected(guarded.url) as connection:
+            head = post(path=surface.at() + query, headers=headers)
+            await connection.write(head.replace(b"Content-Length: 0", b"Content-Length: 1000"))  # its body never comes
+            reply = await connection.reply()
 
-    assert (reply.status, error_of(reply, dialect)["code"]) == (status, code)
-    assert reply.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
-    assert b"canary" not in reply.raw
-    assert CLIENT.encode() not in reply.raw
+        error = error_of(reply, surface.shape)
+        assert (surface.name, reply.status, error["code"]) == (surface.name, status, code)
+        assert reply.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
+        assert b"canary" not in reply.raw
+        assert CLIENT.encode() not in reply.raw
     assert guarded.upstream_connections == 0
     assert guarded.gateway.records() == []
 
@@ -136,11 +141,14 @@ async def test_a_key_sees_only_what_it_may_use(guarded: Site) -> None:
 
 @pytest.mark.parametrize("headers", [[], ["x-costspan-route: chat"]], ids=["by model", "by header"])
 async def test_a_route_that_the_key_may_not_use_is_forbidden(guarded: Site, headers: list[str]) -> None:
-    for path, dialect in PATHS.items():
-        model = "claude" if headers else "chat"
-        reply = await send(guarded.url, post(asked(model), path=path, headers=lines(f"x-api-key: {OTHER}", *headers)))
+    model = "claude" if headers else "chat"
+    for surface in ALL:
+        body = surface.asked(model=model)
+        data = post(body, path=surface.at(model), headers=lines(f"x-api-key: {OTHER}", *headers))
+        reply = await send(guarded.url, data)
 
-        assert (reply.status, error_of(reply, dialect)["code"]) == (403, "route_not_allowed")
+        error = error_of(reply, surface.shape)
+        assert (surface.name, reply.status, error["code"]) == (surface.name, 403, "route_not_allowed")
     assert guarded.upstream_connections == 0
 
 

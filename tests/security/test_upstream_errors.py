@@ -6,7 +6,7 @@ import asyncio
 import base64
 import ssl
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -15,12 +15,15 @@ from costspan.wire import json
 from fakes.contract import error_of
 from fakes.gateway import running, two_kinds
 from fakes.raw import connected, post, send
+from fakes.surfaces import CHAT
 from fakes.upstream import Answer, FakeUpstream
 from fakes.upstream_answers import STREAM_HEADERS, openai_stream
 from security.canaries import forms
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from fakes.surfaces import Surface
 
 KEY = "test/key+one-0123456789"
 FORMS = {
@@ -36,7 +39,12 @@ FORMS = {
     "masked, both": f"{KEY[:8]}...{KEY[-8:]}",
     "of another shape": "sk-proj-abcdefghijklmnop",
 }
-PATHS = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}
+STREAMED = [surface for surface in CHAT if not surface.names_model or surface.name.startswith("stream")]
+
+
+def streaming(surface: Surface) -> dict[str, Any]:
+    """What asks for a stream, where the path does not."""
+    return {} if surface.names_model else {"stream": True}
 
 
 def asked(**more: object) -> bytes:
@@ -44,7 +52,9 @@ def asked(**more: object) -> bytes:
 
 
 def config(url: str) -> str:
-    return two_kinds(url, url).replace("test-key-one", KEY).replace("test-key-two", KEY) + "defaults: {retries: 0}\n"
+    text = two_kinds(url, url) + "  openai: only/gpt-fake\ndefaults: {retries: 0}\n"
+    only = f'  only: {{kind: openai, base_url: "{url}/v1", api_key: test-key-two, dialects: [openai-chat]}}\nroutes:'
+    return text.replace("routes:", only).replace("test-key-one", KEY).replace("test-key-two", KEY)
 
 
 def failing(status: int, **error: object) -> Answer:
@@ -64,11 +74,11 @@ def leaks(raw: bytes) -> list[str]:
 async def test_a_key_in_a_providers_error_is_not_shown(tmp_path: Path, status: int, said: str) -> None:
     answer = failing(status, message=f"Bad key: {said} (see the docs)", code=said, param=said)
     async with FakeUpstream(answer) as up, running(tmp_path, config(up.url)) as gateway:
-        for path, dialect in PATHS.items():
+        for surface in CHAT:
             for model in ("chat", "claude"):
-                reply = await send(gateway.url, post(asked(model=model), path=path))
+                reply = await send(gateway.url, post(surface.asked(model=model), path=surface.at(model)))
 
-                error = error_of(reply, dialect)
+                error = error_of(reply, surface.shape)
                 assert leaks(reply.raw) == []
                 assert "Bad key: " in error["message"]
                 if status in {401, 403}:
@@ -82,16 +92,18 @@ async def test_a_key_in_an_error_inside_a_stream_is_not_shown(tmp_path: Path, sa
         FakeUpstream(Answer(headers=STREAM_HEADERS, body=event)) as up,
         running(tmp_path, config(up.url)) as gateway,
     ):
-        for path in PATHS:
-            reply = await send(gateway.url, post(asked(stream=True), path=path))
+        for surface in STREAMED:
+            reply = await send(
+                gateway.url, post(surface.asked(streaming(surface), "openai"), path=surface.at("openai"))
+            )
 
             assert reply.status == 502
             assert b"Bad key: " in reply.body
             assert leaks(reply.raw) == []
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_a_key_in_an_error_after_the_first_content_is_not_shown(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize("surface", STREAMED, ids=str)
+async def test_a_key_in_an_error_after_the_first_content_is_not_shown(tmp_path: Path, surface: Surface) -> None:
     gate = asyncio.Event()
     event = b"data: " + json.dumps({"error": {"message": f"Bad key: {KEY}", "type": "x", "code": KEY}}) + b"\n\n"
     good = openai_stream()
@@ -103,7 +115,8 @@ async def test_a_key_in_an_error_after_the_first_content_is_not_shown(tmp_path: 
         running(tmp_path, config(up.url)) as gateway,
         connected(gateway.url) as connection,
     ):
-        await connection.write(post(asked(stream=True), path=path, headers="Connection: close\r\n"))
+        body, path = surface.asked(streaming(surface), "openai"), surface.at("openai")
+        await connection.write(post(body, path=path, headers="Connection: close\r\n"))
         begun = await connection.until(b"Hel")
         gate.set()
         ended = await connection.rest()
