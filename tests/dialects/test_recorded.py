@@ -14,7 +14,7 @@ from costspan.ir.request import Reasoning, Refusal, Text, ToolCall
 from costspan.providers.hosts import KINDS
 from costspan.wire import json, sse
 from fakes.corpus import ALL, FAILED, GOOD, MISSING, NOT_COLLECTED, ROWS, STREAMS, WHOLE, Row
-from fakes.corpus_answers import SEALED_TEXT, back, reply_of, seals, shown
+from fakes.corpus_answers import back, reply_of, seals, shown
 from fakes.corpus_reader import read
 from fakes.corpus_usage import buckets, total
 
@@ -53,8 +53,6 @@ def lost(row: Row, client: str) -> set[str]:
     found = set(UNREAD.get(row.id, ()))
     if row.id == TWO_CHOICES and client in {"anthropic-messages", "openai-responses"}:
         found.add("choices")
-    if row.id in SEALED_TEXT and client == "openai-responses":
-        found.add("reasoning_details")
     return {f"response.{name}" for name in found}
 
 
@@ -176,8 +174,7 @@ def test_an_answer_comes_back_from_every_client_s_dialect(row: Row, client: str)
 
     kept = 1 if "response.choices" in lost(row, client) else len(before.choices)
     assert [told(choice) for choice in after.choices] == [told(choice) for choice in before.choices][:kept]
-    if row.id not in SEALED_TEXT or client != "openai-responses":
-        assert seals(blocks_of(after)) == seals(blocks_of(before))
+    assert seals(blocks_of(after)) == seals(blocks_of(before))
     if before.usage is not None:
         assert counts(after.usage) == coarser(counts(before.usage), client)
 

@@ -12,7 +12,7 @@ from costspan.ir.request import Text, ToolCall
 from costspan.providers.hosts import KINDS
 from costspan.wire import json
 from fakes.corpus import GOOD, MISSING, ROWS, Row
-from fakes.corpus_answers import SEALED_TEXT, back, reply_of, seals, shown
+from fakes.corpus_answers import back, reply_of, seals, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,12 +23,7 @@ pytestmark = pytest.mark.skipif(not ROWS, reason=MISSING)
 
 
 def pairs(rows: Iterable[Row]) -> list[object]:
-    return [
-        pytest.param(row, client, id=f"{row.id}: through {client}")
-        for row in rows
-        for client in CLIENT_DIALECTS
-        if not (row.id in SEALED_TEXT and client == "openai-responses")
-    ]
+    return [pytest.param(row, client, id=f"{row.id}: through {client}") for row in rows for client in CLIENT_DIALECTS]
 
 
 SEALED = [row for row in GOOD.values() if seals(reply_of(row).choices[0].blocks)]

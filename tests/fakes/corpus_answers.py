@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from costspan.ir.request import Block, Opaque
     from fakes.corpus import Row
 
-SEALED_TEXT = {
-    "chatlas/test_provider_google/test_tools_simple_stream_content#1",
-    "fantasy/TestGoogleObjectGeneration/gemini-3-pro-preview/simple_object_streaming#0",
-    "pydantic-ai/models/google/test_structured_output/test_native_output_with_function_tools_stream#1",
-}
-"""Gemini's signature of a text comes when the text has been sent, and no item of Responses can follow for it."""
-
 
 def decode(dialect: str, data: bytes, kind: str = "openai") -> list[events.Event]:
     """The events of a whole stream."""
