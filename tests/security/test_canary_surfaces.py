@@ -123,7 +123,7 @@ def script(request: Request) -> Answer:
 AUTH = f"Connection: close\r\nx-goog-api-key: {CLIENT}\r\n"
 
 
-def asked(surface: Surface, target: str, wanted: str, *, auth: str = AUTH, **changes: Any) -> bytes:
+def asked(surface: Surface, target: str, wanted: str, changes: Any = None, *, auth: str = AUTH) -> bytes:
     """A request of a talk."""
     body = surface.asked(changes, f"{target}/m").replace(b'"hi"', b'"%s"' % TALK["prompt"].encode())
     return post(body, path=surface.at(f"{target}/m"), headers=f"{auth}User-Agent: {wanted}\r\n")
@@ -143,7 +143,7 @@ def requests() -> list[bytes]:
     odd = TALK["odd value"]
     made = [asked(surface, target, wanted) for surface in CHAT for target in CHAT_TARGETS for wanted in DAY]
     made += [
-        asked(surface, target, wanted, **({} if surface.names_model else {"stream": True}))
+        asked(surface, target, wanted, None if surface.names_model else {"stream": True})
         for surface in CHAT
         for target in CHAT_TARGETS
         for wanted in STREAMED
@@ -160,9 +160,9 @@ def requests() -> list[bytes]:
             post(least, path=f"{surface.at('wide/m')}?key={CLIENT}", headers="Connection: close\r\n"),
             post(least, path=f"{surface.at('wide/m')}?key={WRONG}", headers=AUTH),
             asked(surface, "wide", "ok", auth=f"Connection: close\r\nx-api-key: {WRONG}\r\n"),
-            asked(surface, "wide", "ok", api_key=odd),
-            *(asked(surface, "wide", "ok", **{name: odd}) for name in (*surface.least, "tools", "stream", "n")),
-            *(asked(surface, "wide", "ok", **{name: [{"type": odd}]}) for name in surface.least),
+            asked(surface, "wide", "ok", {"api_key": odd}),
+            *(asked(surface, "wide", "ok", {name: odd}) for name in (*surface.least, "tools", "stream", "n")),
+            *(asked(surface, "wide", "ok", {name: [{"type": odd}]}) for name in surface.least),
         ]
     for target in [*CHAT_TARGETS, "wide"]:
         for wanted in DAY:

@@ -20,6 +20,8 @@ from fakes.surfaces import ALL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from costspan.dialects.types import EmbeddingDialect, PassedDialect
+
 CANARY = "canaryW5g1Ix8Ob7Vn"
 SPOILT: tuple[Any, ...] = (CANARY, [CANARY], {"type": CANARY}, {CANARY: CANARY}, [[CANARY]], f"data:{CANARY};base64,%")
 
@@ -77,7 +79,7 @@ def tells(name: str, body: json.Object) -> bool:
     return CANARY in name and f'"type":"{name}"' not in json.text(body)
 
 
-OTHERS = {**EMBEDDING_CLIENTS, **PASSED}
+OTHERS: dict[str, EmbeddingDialect | PassedDialect] = {**EMBEDDING_CLIENTS, **PASSED}
 PATHS = {
     "openai-embeddings": "embeddings",
     "gemini-embed": "embedContent",
