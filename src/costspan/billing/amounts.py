@@ -45,6 +45,14 @@ def divide(amount: Decimal, divisor: Decimal | int) -> Decimal:
     return quotient
 
 
+def read(text: str | None) -> Decimal | None:
+    """An amount of the ledger. Raises what `ledger.read.DAMAGED` says for what is none."""
+    amount = None if text is None else Decimal(text)
+    if amount is not None and not amount.is_finite():
+        raise ValueError("no amount of money")
+    return amount
+
+
 def plain(amount: Decimal) -> str:
     """All digits of `amount` and no more, without an exponent."""
     return format(EXACT.normalize(amount), "f")

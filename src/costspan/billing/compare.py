@@ -9,17 +9,17 @@ the difference to the bill without them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import reduce
 from operator import add as plus
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from costspan.billing.amounts import add, allocate, divide, subtract, total
+from costspan.billing.amounts import add, allocate, divide, read, subtract, total
 from costspan.billing.plans import Bill, Spending, bills
 from costspan.pricing.rates import ONE, ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from decimal import Decimal
 
     from costspan.config.billing import BillingPlan
     from costspan.ledger.read import Line
@@ -97,8 +97,8 @@ class Traffic:
         seen = _Seen(
             line["cost_status"],
             int(line["units"].get("requests", 1)),
-            _money(line["cost_usd"]),
-            _money(line["cost_estimated_usd"]) or ZERO,
+            read(line["cost_usd"]),
+            read(line["cost_estimated_usd"]) or ZERO,
         )
         self._hours.setdefault((hour, account), _Paid()).add(seen)
         if group:
@@ -123,13 +123,6 @@ class Traffic:
             months = found.setdefault(group, {})
             months[month] = months.get(month, Spent()) + _spent(paid, discounts.get(account or "", ZERO))
         return found
-
-
-def _money(text: str | None) -> Decimal | None:
-    amount = None if text is None else Decimal(text)
-    if amount is not None and not amount.is_finite():
-        raise ValueError("no amount of money")
-    return amount
 
 
 def _spent(paid: _Paid, discount: Decimal) -> Spent:
