@@ -1,20 +1,26 @@
-"""How far a long reading of the ledger is, on a terminal's stderr."""
+"""How far a long reading is, of the ledger or of another file, on a terminal's stderr."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from costspan.ledger.read import Reader
 
 _FIRST_AFTER: Final = 1.0
 _EVERY: Final = 0.2
 _MEBIBYTE: Final = 1 << 20
 _ERASE: Final = "\r\x1b[K"
+
+
+class Measured(Protocol):
+    """What is read, such as the ledger's `Reader`. In bytes, but for the lines."""
+
+    lines: int
+    read: int
+    size: int
 
 
 class Progress:
@@ -26,7 +32,7 @@ class Progress:
         self._shown = False
         self._next = clock() + _FIRST_AFTER
 
-    def __call__(self, reader: Reader) -> None:
+    def __call__(self, reader: Measured) -> None:
         """Say how far `reader` is, now and then."""
         now = self._clock()
         if now < self._next or not self._err.isatty():
