@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from costspan.cli.report import run_report
+from costspan.cli.report import Question, run_report
 from costspan.ledger import lines
 from costspan.wire import json
 from fakes import ledger_records as records
@@ -35,7 +35,7 @@ def ledger(tmp_path: Path) -> Path:
 
 def report(ledger: Path, output: Any, *by: str) -> tuple[int, str]:
     out = StringIO()
-    return run_report(ledger, by=by, since=None, until=None, output=output, out=out), out.getvalue()
+    return run_report(ledger, Question(by), output=output, out=out), out.getvalue()
 
 
 def test_a_table_shows_costs_a_total_and_what_is_uncertain(ledger: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_misspelt_name_is_answered_with_those_there_are(ledger: Path, capsys: 
     status, text = report(ledger, "csv", "tema")
 
     assert (status, text) == (2, "")
-    assert capsys.readouterr().err.endswith("outcome, status, team\n")
+    assert capsys.readouterr().err.endswith("config_generation, team\n")
 
 
 def test_bad_lines_are_said(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,4 +39,4 @@ def test_a_cost_that_nobody_knows_is_not_zero() -> None:
 
     assert _exact(unknown, "cost_usd") is None
     assert readable(unknown.known("cost_usd")) == "\N{EN DASH}"
-    assert Sums(attempts=2, unpriced=1).known("cost_usd") == 0
+    assert Sums(attempts=2, unpriced=1, priced=1).known("cost_usd") == 0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from costspan.cli.report import Output
 
 app = typer.Typer(
     name="costspan",
@@ -119,38 +122,64 @@ def key_new(
     raise typer.Exit(new(name, as_json=as_json))
 
 
-@app.command(epilog="Example: costspan report --by team --by model --since 2026-11-01")
-def report(  # noqa: PLR0913 - options
+@app.command(epilog="Example: costspan report --by team --by model --where environment=production --since 2026-11-01")
+def report(  # noqa: PLR0913, PLR0917 - options
     config: Config = None,
     ledger: Annotated[
         Path | None, typer.Option("--ledger", help="The ledger's folder; else ledger.dir of the configuration.")
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option(help="model, route, key, provider, day, outcome, status or an attribute. May be repeated."),
+        typer.Option(
+            help="model, route, key, provider, day, hour, month, status, bucket, any other field of the ledger, or an "
+            "attribute. May be repeated."
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only what has this value: team=search; team= for what has none. Repeated: names must all agree, of "
+            "the values of one name any will do."
+        ),
     ] = None,
     since: Annotated[str | None, typer.Option(help="First day or instant, UTC: 2026-11-01, 2026-11-01T08:00.")] = None,
     until: Annotated[str | None, typer.Option(help="Before this day or instant, UTC.")] = None,
     *,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets.")] = False,
+    as_bars: Annotated[bool, typer.Option("--bars", help="As bars of text.")] = False,
+    as_focus: Annotated[
+        bool, typer.Option("--focus", help="CSV of FOCUS 1.2, for FinOps tools. Without --by.")
+    ] = False,
 ) -> None:
-    """Sum up the ledger: what it cost, by anything."""
+    """Sum up the ledger: what it cost, by anything.
+
+    Exits 0, 1 when the ledger cannot be read, 2 when a name means nothing.
+    """
     import sys  # noqa: PLC0415
 
-    from costspan.cli.report import run_report  # noqa: PLC0415
+    from costspan.cli.report import Question, run_report  # noqa: PLC0415
     from costspan.cli.source import ledger_dir  # noqa: PLC0415
 
-    if as_json and as_csv:
-        raise typer.BadParameter("one of --json and --csv, not both")
-    begin, end = _instant(since, "--since"), _instant(until, "--until")
+    outputs: dict[Output, bool] = {"csv": as_csv, "json": as_json, "bars": as_bars, "focus": as_focus}
+    chosen = [name for name, is_wanted in outputs.items() if is_wanted]
+    if len(chosen) > 1:
+        raise typer.BadParameter(f"one of --{' and --'.join(chosen)}, not both")
+    if as_focus and by:
+        raise typer.BadParameter("--focus has its own groups; filter with --where", param_hint="--by")
+    conditions = _conditions(where or [])
+    if "bucket" in conditions:
+        raise typer.BadParameter("an attempt is in several buckets; ask --by bucket", param_hint="--where")
     raise typer.Exit(
         run_report(
             ledger or ledger_dir(config),
-            by=by or ["model"],
-            since=begin,
-            until=end,
-            output="json" if as_json else "csv" if as_csv else "table",
+            Question(
+                by or ([] if as_focus else ["model"]),
+                conditions,
+                _instant(since, "--since"),
+                _instant(until, "--until"),
+            ),
+            output=chosen[0] if chosen else "table",
             out=sys.stdout,
         )
     )
@@ -174,3 +203,14 @@ def _instant(text: str | None, option: str) -> datetime | None:
     except ValueError:
         raise typer.BadParameter("expected a day such as 2026-11-01 or an instant", param_hint=option) from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _conditions(texts: list[str]) -> dict[str, list[str]]:
+    """What `--where` asks for: the values wanted of each name."""
+    wanted: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter("expected NAME=VALUE such as route=smart", param_hint="--where")
+        wanted.setdefault(name, []).append(value)
+    return wanted

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Final, Literal, NotRequired, TypedDict, cast
 
 from costspan.errors import Malformed
 from costspan.ledger import files
@@ -60,6 +60,8 @@ class Line(TypedDict):
     cost_status: str
     cost_parts: dict[str, str]
     service_tier: str | None
+    flags: NotRequired[list[str]]
+    """Of attempts."""
 
 
 DAMAGED: Final = (KeyError, TypeError, ValueError, AttributeError, InvalidOperation)
