@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from costspan.ledger import lines, read, writer
+from costspan.ledger.files import System
 from costspan.ledger.read import Reader, parse
-from costspan.ledger.writer import System, Writer
+from costspan.ledger.writer import Writer
 from fakes import ledger_records as records
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from costspan.ledger import writer as writer_module
-from costspan.ledger.writer import NullWriter, System, Writer
+from costspan.ledger.files import System
+from costspan.ledger.writer import NullWriter, Writer
 from costspan.wire import json
 from fakes import ledger_records as records
 

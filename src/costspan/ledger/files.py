@@ -39,6 +39,14 @@ class Name:
         return f"costspan-{self.day.isoformat()}{worker}{segment}.jsonl"
 
 
+@dataclass(frozen=True, slots=True)
+class System:
+    """The system calls that fail in interesting ways."""
+
+    write: Callable[[int, bytes], int] = os.write
+    fsync: Callable[[int], None] = os.fsync
+
+
 def parse(name: str) -> Name | None:
     """Read a file's name; None if it is not one of ours."""
     found = _NAME.fullmatch(name)

@@ -51,7 +51,7 @@ _Place: TypeAlias = "tuple[Path, int, int]"
 """A line: its file, offset and length."""
 
 
-def recover(directory: Path, *, worker: int, clock: Callable[[], float]) -> int:
+def recover(directory: Path, *, worker: int, clock: Callable[[], float], system: files.System | None = None) -> int:
     """Close what is open in the files of `worker`, whose lock the caller holds, and of workers that are gone.
 
     Returns the number of attempts closed. Raises OSError.
@@ -67,7 +67,7 @@ def recover(directory: Path, *, worker: int, clock: Callable[[], float]) -> int:
         if lock is None and owner != worker:
             continue
         try:
-            recovered += _recover(directory, owner, names, clock)
+            recovered += _recover(directory, owner, names, clock(), system or files.System())
         finally:
             if lock is not None:
                 os.close(lock)
@@ -96,18 +96,18 @@ def _read_reconciled(directory: Path) -> dict[str, int]:
     return {name: size for name, size in known.items() if isinstance(size, int)}
 
 
-def _recover(directory: Path, worker: int, names: list[files.Name], clock: Callable[[], float]) -> int:
-    today = datetime.fromtimestamp(clock(), UTC).date()
+def _recover(directory: Path, worker: int, names: list[files.Name], now: float, system: files.System) -> int:
+    today = datetime.fromtimestamp(now, UTC).date()
     scan = _Scan()
     for name in names:
         scan.read(directory / str(name))
     ends = scan.ends()
     if ends:
-        appender = files.Appender(directory, files.newest(directory, today, worker))
+        appender = files.Appender(directory, files.newest(directory, today, worker), write=system.write)
         try:
             for end in ends:
                 appender.append(lines.encode(end))
-            os.fsync(appender.descriptor)
+            system.fsync(appender.descriptor)
         finally:
             appender.close()
     if scan.damaged:

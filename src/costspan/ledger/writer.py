@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 from collections import deque
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -44,14 +43,6 @@ _Record = tuple[bytes, Decimal | None]
 """A line, and the money that would be lost with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class System:
-    """The system calls that fail in interesting ways."""
-
-    write: Callable[[int, bytes], int] = os.write
-    fsync: Callable[[int], None] = os.fsync
-
-
 class Writer:
     """Appends records to `directory` as worker `worker`, or the next free one when another process is that.
 
@@ -67,7 +58,7 @@ class Writer:
         fsync_interval: float,
         keep_days: int,
         clock: Callable[[], float],
-        system: System | None = None,
+        system: files.System | None = None,
     ) -> None:
         self.worker = worker
         self.degraded = False
@@ -80,7 +71,7 @@ class Writer:
         self._fsync_interval: Final = fsync_interval
         self._keep_days: Final = keep_days
         self._clock: Final = clock
-        self._system: Final = system or System()
+        self._system: Final = system or files.System()
         self._lock: int | None = None
         self._day = -1
         self._file: files.Appender | None = None
@@ -105,7 +96,7 @@ class Writer:
         """
         try:
             self._become_a_worker()
-            recovered = recovery.recover(self._directory, worker=self.worker, clock=self._clock)
+            recovered = recovery.recover(self._directory, worker=self.worker, clock=self._clock, system=self._system)
             self._rotate(self._today())
         except OSError as error:
             self._degrade(error)
