@@ -115,17 +115,26 @@ def test_one_more_attempt_never_makes_a_plan_cheaper(lines: list[dict[str, Any]]
         assert new.total >= cost.total.total - Decimal("1e-9")
 
 
-def test_a_list_price_is_exact_where_the_discount_made_the_cost() -> None:
-    line = {"type": "attempt", "time": "2026-08-01T00:00:00.000Z", "provider": "c", "cost_status": "exact"}
-    line |= {"cost_usd": "0.00000093", "cost_estimated_usd": None, "units": {}, "attributes": {"team": "x"}}
+def attempt(cost_usd: str, time: str = "2026-08-01T00:00:00.000Z") -> Any:
+    return {
+        "type": "attempt",
+        "time": time,
+        "provider": "c",
+        "cost_status": "exact",
+        "cost_usd": cost_usd,
+        "cost_estimated_usd": None,
+        "units": {},
+        "attributes": {"team": "x"},
+    }
 
-    assert compared([line]).spent.known.listed == Decimal("0.000001")
+
+def test_a_list_price_is_exact_where_the_discount_made_the_cost() -> None:
+    assert compared([attempt("0.00000093")]).spent.known.listed == Decimal("0.000001")
 
 
 def test_a_discount_of_everything_leaves_no_list_price() -> None:
     traffic = Traffic()
-    line: Any = {"type": "attempt", "time": "2026-08-01T00:00:00.000Z", "provider": "c", "cost_status": "exact"}
-    traffic.add({**line, "cost_usd": "0", "cost_estimated_usd": None, "units": {"requests": 1}})
+    traffic.add(attempt("0"))
     found = compare(traffic, {"c": Decimal(1)}, PLANS)
 
     assert (found.spent.unlisted, found.spent.known.listed) == (1, Decimal(0))
@@ -133,10 +142,8 @@ def test_a_discount_of_everything_leaves_no_list_price() -> None:
 
 def test_memory_is_bounded_by_hours_not_by_attempts() -> None:
     traffic = Traffic()
-    line: Any = {"type": "attempt", "provider": "c", "cost_status": "exact", "cost_usd": "1", "units": {}}
     for minute in range(3000):
-        time = f"2026-08-01T{minute // 60 % 24:02}:{minute % 60:02}:00.000Z"
-        traffic.add({**line, "time": time, "cost_estimated_usd": None})
+        traffic.add(attempt("1", f"2026-08-01T{minute // 60 % 24:02}:{minute % 60:02}:00.000Z"))
 
     assert len(traffic.hours({})) == 24
     assert compare(traffic, {}, PLANS).spent.known.requests == 3000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -58,8 +58,7 @@ def line(*, at: str = "2026-01-05T10:00:00+00:00", **changes: Any) -> Line:
         records.attempt(started),
         **{"usage": USAGE, "cost_usd": Decimal("31.2"), "cost_parts": {}, "service_tier": None, **changes},
     )
-    decoded: Any = json.loads_object(lines.attempt(attempt))
-    return decoded
+    return cast("Line", json.loads_object(lines.attempt(attempt)))
 
 
 def figures(scenario: Scenario, *seen: Line) -> Figures:
