@@ -101,9 +101,6 @@ SENDS_TEMPERATURE = {"ChatGoogleGenerativeAI", "OpenAILike", "OpenAIResponses"}
 READS_NO_THOUGHTS = {"@ai-sdk/openai", "ChatOpenAI"}
 """Classes that know OpenAI's chat alone, which shows none."""
 
-READS_SUMMARIES_ONLY = {"@ai-sdk/openai, responses", "ChatOpenAI, responses", "OpenAIResponsesModel"}
-"""Of a reasoning item. Claude's thinking is its content."""
-
 
 @dataclass(frozen=True)
 class Case:
@@ -225,9 +222,8 @@ def named(talk: Iterable[Line]) -> list[Line]:
 
 def thought(case: Case, model: Model) -> str:
     """The reasoning that the framework has to tell."""
-    if not (model.wire.tells_reasoning and model.asked[0].shows) or case.by in READS_NO_THOUGHTS:
-        return ""
-    return "" if case.upstream.name == "anthropic" and case.by in READS_SUMMARIES_ONLY else THOUGHT
+    told = model.wire.tells_reasoning and model.asked[0].shows and case.by not in READS_NO_THOUGHTS
+    return THOUGHT if told else ""
 
 
 def lost(case: Case, *, thinks: bool) -> set[str]:

@@ -22,6 +22,7 @@ from costspan.ir.usage import Usage
 from dialects.openai_responses.samples import OPTIONS, valid
 
 SEALED = Opaque("openai-responses", "encrypted", '{"id":"rs_1","encrypted_content":"s"}')
+SEALED_IN_FULL = Opaque("openai-responses", "encrypted", '{"id":"rs_1","encrypted_content":"s","in_full":true}')
 FOREIGN = Opaque("gemini-generate", "signature", "sig")
 USAGE = Usage({"input": 5, "output": 3, "reasoning": 2}, service_tier="default")
 
@@ -102,21 +103,22 @@ REASONING: dict[str, tuple[Reasoning, dict[str, Any]]] = {
         Reasoning("Hm.", opaque=SEALED),
         {"id": "rs_1", "encrypted_content": "s", "summary": [{"type": "summary_text", "text": "Hm."}]},
     ),
-    "foreign": (
-        Reasoning("Hm.", opaque=FOREIGN),
+    "its own, in full": (
+        Reasoning("Hm.", opaque=SEALED_IN_FULL),
         {
-            "encrypted_content": f"{wrap(FOREIGN)}.SG0u",
+            "id": "rs_1",
+            "encrypted_content": "s",
             "summary": [],
             "content": [{"type": "reasoning_text", "text": "Hm."}],
         },
     ),
+    "foreign": (
+        Reasoning("Hm.", opaque=FOREIGN),
+        {"encrypted_content": f"{wrap(FOREIGN)}.SG0u", "summary": [{"type": "summary_text", "text": "Hm."}]},
+    ),
     "sealed by nobody": (
         Reasoning("Hm."),
-        {
-            "encrypted_content": "cs1.none.redacted.",
-            "summary": [],
-            "content": [{"type": "reasoning_text", "text": "Hm."}],
-        },
+        {"encrypted_content": "cs1.none.redacted.", "summary": [{"type": "summary_text", "text": "Hm."}]},
     ),
     "a foreign summary": (
         Reasoning("Hm.", summary=True),

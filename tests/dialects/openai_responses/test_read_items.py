@@ -144,7 +144,10 @@ REASONING: dict[str, tuple[dict[str, Any], list[Reasoning]]] = {
         ],
     ),
     "foreign, sealed": ({"encrypted_content": wrap(FOREIGN)}, [Reasoning(opaque=FOREIGN)]),
-    "foreign, its text dropped": ({"encrypted_content": wrap(FOREIGN, "All.")}, [Reasoning("All.", opaque=FOREIGN)]),
+    "foreign, its text dropped": (
+        {"encrypted_content": wrap(FOREIGN, "All.")},
+        [Reasoning("All.", summary=True, opaque=FOREIGN)],
+    ),
     "foreign, its text changed": (
         {"summary": [{"text": "All"}], "encrypted_content": wrap(FOREIGN, "All.")},
         [Reasoning("All.", summary=True, opaque=FOREIGN)],

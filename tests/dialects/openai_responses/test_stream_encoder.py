@@ -135,11 +135,11 @@ def test_items_interleave_and_texts_that_follow_each_other_are_one_message() -> 
         "created",
         "in_progress",
         "output_item.added 0",
-        "content_part.added 0 0",
-        "reasoning_text.delta 0 0",
-        "reasoning_text.delta 0 0",
-        "reasoning_text.done 0 0",
-        "content_part.done 0 0",
+        "reasoning_summary_part.added 0 0",
+        "reasoning_summary_text.delta 0 0",
+        "reasoning_summary_text.delta 0 0",
+        "reasoning_summary_text.done 0 0",
+        "reasoning_summary_part.done 0 0",
         "output_item.done 0",
         "output_item.added 1",
         "reasoning_summary_part.added 1 0",
@@ -208,7 +208,7 @@ def test_the_sdks_helper_adds_the_stream_up_to_the_answer() -> None:
     returned = [item.model_dump(exclude_none=True, exclude={"parsed", "parsed_arguments"}) for item in whole.output]
     blocks = openai_responses.decode_request({"model": "m", "input": returned}).messages[0].blocks
     assert [block for block in blocks if isinstance(block, Reasoning)] == [
-        Reasoning("Hm", opaque=SIGNATURE),
+        Reasoning("Hm", summary=True, opaque=SIGNATURE),
         Reasoning("Short.", summary=True, opaque=OWN),
     ]
 

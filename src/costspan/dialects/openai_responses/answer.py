@@ -101,10 +101,10 @@ class _Writer:
         self._end_message()
         own = sealed.native(block.opaque)
         if own is not None:
-            id_, carried, summary = own.fields["id"], own.fields.get("encrypted_content"), not own.in_full
+            id_, carried, in_full = own.fields["id"], own.fields.get("encrypted_content"), own.in_full
         else:
-            id_, carried, summary = self._id("rs"), sealed.carry(block.opaque, block.text), block.summary
-        self._add(items.reasoning_item(id_, block.text, summary=summary, sealed=carried))
+            id_, carried, in_full = self._id("rs"), sealed.carry(block.opaque, block.text), False
+        self._add(items.reasoning_item(id_, block.text, in_full=in_full, sealed=carried))
 
     def _media(self, block: Media) -> None:
         item = items.image_item(self._id("ig"), block)

@@ -59,16 +59,21 @@ def thought_part(text: str) -> json.Object:
 
 
 def reasoning_item(
-    id_: str, text: str, *, summary: bool, sealed: str | None = None, status: str = COMPLETED
+    id_: str, text: str, *, in_full: bool = False, sealed: str | None = None, status: str = COMPLETED
 ) -> json.Object:
-    """Thinking: as a summary or in full, and what seals it."""
+    """Thinking and what seals it.
+
+    As a summary, whatever another provider calls it: that is how OpenAI shows its hosted models' thinking, and the AI
+    SDK, LangChain and pydantic-ai show their users nothing else (make clients, 2026-11-25). `in_full` is for what a
+    provider of this dialect gave as reasoning text.
+    """
     item: json.Object = {
         "type": "reasoning",
         "id": id_,
         "status": status,
-        "summary": [summary_part(text)] if text and summary else [],
+        "summary": [] if in_full or not text else [summary_part(text)],
     }
-    if text and not summary:
+    if text and in_full:
         item["content"] = [thought_part(text)]
     return item if sealed is None else item | {"encrypted_content": sealed}
 

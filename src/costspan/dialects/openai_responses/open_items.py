@@ -44,17 +44,19 @@ class Call:
 
 
 class Thought:
-    """Thinking. It appears once there is any: its place is that of its first word, or of what seals it."""
+    """Thinking, shown as a summary (see `items.reasoning_item`).
 
-    __slots__ = ("_head", "_id", "_output", "_place", "_summary", "_texts", "opaque")
+    It appears once there is any: its place is that of its first word, or of what seals it.
+    """
 
-    def __init__(self, output: Output, *, summary: bool, opaque: Opaque | None = None) -> None:
+    __slots__ = ("_head", "_id", "_output", "_place", "_texts", "opaque")
+
+    def __init__(self, output: Output, opaque: Opaque | None = None) -> None:
         self.opaque = opaque
         self._output = output
         self._place = 0
         self._id = ""
         self._head = b""
-        self._summary = summary
         self._texts: list[str] = []
 
     @property
@@ -69,7 +71,7 @@ class Thought:
 
     def add(self, text: str) -> bytes:
         """More thinking."""
-        data = b"" if self._texts else self._start() + self._write("part.added", part=self._part(""))
+        data = b"" if self._texts else self._start() + self._write("part.added", part=items.summary_part(""))
         self._texts.append(text)
         return data + self._output.delta(self._head, text)
 
@@ -77,30 +79,20 @@ class Thought:
         """It is whole. Its id was told before what seals it was known, so that is wrapped, whosever it is."""
         text = "".join(self._texts)
         if text:
-            data = self._write("text.done", text=text) + self._write("part.done", part=self._part(text))
+            data = self._write("text.done", text=text) + self._write("part.done", part=items.summary_part(text))
         else:
             data = self._start()
         carried = sealed.carry(self.opaque, text)
-        item = items.reasoning_item(self._id, text, summary=self._summary, sealed=carried)
+        item = items.reasoning_item(self._id, text, sealed=carried)
         return data + self._output.done(self._place, item)
 
     def _start(self) -> bytes:
         self._place, self._id = self._output.next("rs")
-        self._head = self._output.head(self._name("text.delta"), **self._where())
-        return self._output.add(items.reasoning_item(self._id, "", summary=self._summary, status=items.IN_PROGRESS))
-
-    def _part(self, text: str) -> dict[str, str]:
-        return items.summary_part(text) if self._summary else items.thought_part(text)
+        self._head = self._output.head("response.reasoning_summary_text.delta", **self._where())
+        return self._output.add(items.reasoning_item(self._id, "", status=items.IN_PROGRESS))
 
     def _write(self, step: str, **fields: object) -> bytes:
-        return self._output.write(self._name(step), **self._where(), **fields)
-
-    def _name(self, step: str) -> str:
-        """A summary has events of its own; a part of reasoning in full is content like any other."""
-        if self._summary:
-            return f"response.reasoning_summary_{step}"
-        return f"response.reasoning_{step}" if step.startswith("text") else f"response.content_{step}"
+        return self._output.write(f"response.reasoning_summary_{step}", **self._where(), **fields)
 
     def _where(self) -> json.Object:
-        number = "summary_index" if self._summary else "content_index"
-        return {"item_id": self._id, "output_index": self._place, number: 0}
+        return {"item_id": self._id, "output_index": self._place, "summary_index": 0}

@@ -7,9 +7,9 @@ wrapped in `encrypted_content`, and so does a mark on reasoning that nobody seal
 content among those it has stored, knows no id of ours and answers 404 (github.com/anomalyco/opencode/issues/8987, read
 2026-11-25). By the mark the gateway knows that the conversation has to be written anew.
 
-With a foreign signature goes the text that it signs: the AI SDK and LangChain give back an item's sealed part without
-its text, and Anthropic refuses thinking that was emptied (github.com/Yeachan-Heo/gajae-code/issues/4247, read
-2026-11-25).
+With a foreign signature goes the text that it signs: clients give back an item's sealed part without its text (the AI
+SDK and LangChain drop reasoning text), and Anthropic refuses thinking that was emptied
+(github.com/Yeachan-Heo/gajae-code/issues/4247, read 2026-11-25).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def blocks(item: json.Object, *, stored: bool = False) -> Iterator[Reasoning]:
     summary, text = joined(item.get("summary")), joined(item.get("content"))
     signed = opaque.signed_text(text_of(item.get("encrypted_content")))
     if signed:
-        yield Reasoning(signed, summary=bool(summary and not text), opaque=kept)
+        yield Reasoning(signed, summary=not text, opaque=kept)  # as it was shown, also where that came back empty
         return
     if summary and text:
         yield Reasoning(summary, summary=True)

@@ -119,7 +119,7 @@ class Encoder:
                 self._blocks[event.index] = Said(event.kind)
                 return self._signature(event.opaque)
             case "reasoning":
-                self._blocks[event.index] = Thought(self._output, summary=event.summary, opaque=event.opaque)
+                self._blocks[event.index] = Thought(self._output, event.opaque)
                 return b""
             case "tool_call":
                 data = self._signature(event.opaque) + self._messages.end()
@@ -169,7 +169,7 @@ class Encoder:
         """What signs a text or a call has no place beside it: it is shown as reasoning before it."""
         if kept is None or kept.origin == NAME:
             return b""
-        return self._messages.end() + Thought(self._output, summary=False, opaque=kept).finish()
+        return self._messages.end() + Thought(self._output, kept).finish()
 
     def _finish(self, index: int) -> bytes:
         signature = self._late.pop(index, None)
