@@ -55,9 +55,14 @@ def harmless(value: str | None) -> str:
 
 
 def grid(
-    out: TextIO, headings: Sequence[str], rows: Sequence[Sequence[str]], *, first_to_go: Sequence[str] = ()
+    out: TextIO,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    names: int = 1,
+    first_to_go: Sequence[str] = (),
 ) -> None:
-    """Write a table of names (the first column) and figures.
+    """Write a table of names (the first columns) and figures.
 
     A terminal without room for all columns does without `first_to_go`, in this order, which is said below.
     """
@@ -76,7 +81,10 @@ def grid(
     table = Table(box=box.SIMPLE_HEAD)
     for place in shown:
         table.add_column(
-            Text(headings[place]), justify="right" if place else "left", overflow="fold", no_wrap=place > 0
+            Text(headings[place]),
+            justify="left" if place < names else "right",
+            overflow="fold",
+            no_wrap=place >= names,
         )
     for row in rows:
         table.add_row(*(Text(row[place]) for place in shown))
