@@ -27,6 +27,11 @@ Config = Annotated[
     typer.Option("--config", "-c", help="The file; else $COSTSPAN_CONFIG, else ./gateway.yaml, else the environment."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+Ledger = Annotated[
+    Path | None, typer.Option("--ledger", help="The ledger's folder; else ledger.dir of the configuration.")
+]
+Since = Annotated[str | None, typer.Option(help="First day or instant, UTC: 2026-11-01, 2026-11-01T08:00.")]
+Until = Annotated[str | None, typer.Option(help="Before this day or instant, UTC.")]
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
@@ -180,6 +185,87 @@ def report(  # noqa: PLR0913, PLR0917 - options
                 _instant(until, "--until"),
             ),
             output=chosen[0] if chosen else "table",
+            out=sys.stdout,
+        )
+    )
+
+
+@app.command(epilog="Example: costspan compare --since 2026-10-01 --until 2026-11-01 --by team")
+def compare(
+    config: Config = None,
+    ledger: Ledger = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="Also share each plan's cost among these, as in report. May be repeated.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """What the ledger's traffic would have cost under each of billing_plans, fees and minimums included.
+
+    Exits 0, 1 when the ledger cannot be read, 2 when a name after --by means nothing, 78 when the file is not valid.
+    """
+    import sys  # noqa: PLC0415
+
+    from costspan.cli.compare import run_compare  # noqa: PLC0415
+    from costspan.cli.source import find  # noqa: PLC0415
+
+    raise typer.Exit(
+        run_compare(
+            find(config),
+            ledger,
+            by=by or [],
+            since=_instant(since, "--since"),
+            until=_instant(until, "--until"),
+            output="json" if as_json else "table",
+            out=sys.stdout,
+        )
+    )
+
+
+@app.command("what-if", epilog="Example: costspan what-if --target cheap/small-model --by route")
+def what_if(  # noqa: PLR0913, PLR0917 - options
+    config: Config = None,
+    ledger: Ledger = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="provider/model, of the configuration or any well-known provider. May be repeated."),
+    ] = None,
+    service_tier: Annotated[str | None, typer.Option(help="flex, priority, batch, default, ...")] = None,
+    by: Annotated[list[str] | None, typer.Option(help="Group by these, as in report. May be repeated.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only where it is so: route=smart, team=checkout. May be repeated.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    *,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Take cached tokens for fresh input.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the ledger's usage would have cost on other targets, in another service tier, without a cache.
+
+    Exits 0, 1 when the ledger cannot be read, 2 when a name means nothing, 78 when the file is not valid.
+    """
+    import sys  # noqa: PLC0415
+
+    from costspan.cli.source import find  # noqa: PLC0415
+    from costspan.cli.what_if import run_what_if  # noqa: PLC0415
+
+    if not target and service_tier is None and not no_cache:
+        raise typer.BadParameter("say what would be otherwise: --target, --service-tier or --no-cache")
+    raise typer.Exit(
+        run_what_if(
+            find(config),
+            ledger,
+            targets=target or [],
+            service_tier=service_tier,
+            cached=not no_cache,
+            by=by or [],
+            where=_conditions(where or []),
+            since=_instant(since, "--since"),
+            until=_instant(until, "--until"),
+            output="json" if as_json else "table",
             out=sys.stdout,
         )
     )
