@@ -35,6 +35,11 @@ KNOW_VENDORS = {"credentials", "dialects", "providers", "mock"}
 
 NAME_VENDORS = {
     "accounts.py": "the kind to suggest for a host that has none",
+    "billing/exports/__init__.py": "the registry of exports' formats",
+    "billing/exports/anthropic.py": "how this one bills",
+    "billing/exports/aws.py": "likewise",
+    "billing/exports/google.py": "likewise",
+    "billing/exports/openai.py": "likewise",
     "cli/demo.py": "the demonstration's configuration",
     "config/environment.py": "an example in the file that `init` writes",
     "config/providers.py": "settings that one kind has, named in their descriptions",
