@@ -55,8 +55,6 @@ def test_a_sound_table_has_none() -> None:
         cache_read="0.125",
         cache_write="1.5625",
         web_search="0.01",
-        per_audio_hour="0.36",
-        per_million_characters="15",
         tiers=(Tier(272_000, rates_of(rates(input="2.5", output="15", cache_read="0.25"))),),
         service_tiers={
             "flex": ServiceTier(Decimal("0.5")),
@@ -69,9 +67,10 @@ def test_a_sound_table_has_none() -> None:
         hours=(Hours(990, 30, Decimal("0.5")), Hours(30, 60, Decimal("0.75"))),
     )
     embeddings = row(model="e", input="0.02", output="0")
+    speech = row(model="s", per_audio_hour="0.36", per_million_characters="15", per_image="0.04", per_page="0.001")
     free = row(model="free", input="0", output="0")
 
-    assert found(sound, embeddings, free) == []
+    assert found(sound, embeddings, speech, free) == []
 
 
 def test_dated_rows_may_follow_each_other_with_and_without_an_end() -> None:
@@ -190,11 +189,15 @@ ROWS: dict[str, tuple[Row, list[str]]] = {
         row(hours=(Hours(0, 60, rates=rates_of(rates(cache_read="3"))),)),
         ["error: 00:00-01:00: cache_read 3 is dearer than input 1"],
     ),
+    "the same work twice": (
+        row(input="5", output_image="40", per_image="0.04"),
+        ["warning: per_image beside rates for tokens: a call that reports both is billed both"],
+    ),
     "no source": (
         row(stated=None),
         ["warning: no source: nobody can tell where the price was read, and when"],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("doubtful", "expected"), ROWS.values(), ids=ROWS.keys())

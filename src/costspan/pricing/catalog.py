@@ -58,6 +58,7 @@ _UNIT_OF: Mapping[str, tuple[str, int]] = MappingProxyType(
 _HARMLESS_GAPS = frozenset(
     {
         "cache_image_read_mtok",  # usage counts cached images under cache_read: OpenAI's image models, 2.00 for 1.25
+        "output_citation_mtok",  # Perplexity's citations are counted as input, which has the same price
         "input_annotated_document_kpages",  # a choice of the request; the plain page price stands
     }
 )

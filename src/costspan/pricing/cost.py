@@ -52,8 +52,9 @@ TIER_ALIASES: Mapping[str, str] = MappingProxyType(
 _LONGEST_NAME = 32
 """Characters of an upstream's word that a flag repeats."""
 
-_MEASURES = frozenset({"images", "audio_seconds", "characters", "pages", "searches"})
-"""Sizes of the work itself: where tokens measure the same work, a size without a fee is no gap."""
+_MEASURES = frozenset({"audio_seconds", "characters", "pages", "searches"})
+"""Sizes of the work itself: where tokens measure the same work, a size without a fee is no gap. Images are none: they
+are counted only where no tokens measure them, or where a chat model had another model draw them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,12 @@ _MOST_FOR_ONE: Mapping[str, Decimal] = MappingProxyType(
 )
 """Fees above these are more likely meant for a thousand."""
 
+_MEASURES = frozenset(
+    {"per_audio_second", "per_audio_minute", "per_audio_hour", "per_character", "per_million_characters"}
+    | {"per_image", "per_page"}
+)
+"""Fees for the size of the work that tokens measure too."""
+
 _CHEAPER = frozenset({"flex", "batch"})
 _DEARER = frozenset({"priority", "fast"})
 SERVICE_TIERS = frozenset({*_CHEAPER, *_DEARER, *BASE_TIERS, "reserved", "scale", "ultrafast"})
@@ -56,6 +62,11 @@ def rate_doubts(row: Row) -> Iterator[Doubt]:
     for name, service in row.service_tiers.items():
         yield from _service_tier(name, service, row)
     yield from _hours(row)
+    if measures := _MEASURES & words(row.rates).keys() if any(row.rates.tokens.values()) else None:
+        yield (
+            "warning",
+            f"{', '.join(sorted(measures))} beside rates for tokens: a call that reports both is billed both",
+        )
 
 
 def _rates(label: str, own: Rates, rates: Rates) -> Iterator[Doubt]:
