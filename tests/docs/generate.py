@@ -92,6 +92,7 @@ _PECULIARITIES = {
     "ends_without_done": "sends no `[DONE]`: a stream is complete once every choice has a finish reason",
     "nine_character_tool_ids": "insists on tool-call ids of nine letters or digits",
     "reasoning_outside_completion": "does not count reasoning tokens in `completion_tokens`",
+    "research_apart": "counts `citation_tokens` and `reasoning_tokens` of its research in no total",
 }
 
 

@@ -89,7 +89,7 @@ def test_price_keys_become_buckets_and_units() -> None:
         "input_mchars": "15",
         "input_audio_hours": "0.1",
         "audio_hours": "0.111",
-        "output_citation_mtok": "2",
+        "output_video_mtok": "2",
         "cache_image_read_mtok": "2",
     }
     row = catalog(model("x", None, [[None, prices]])).find("p", "x", NOON)
@@ -100,7 +100,7 @@ def test_price_keys_become_buckets_and_units() -> None:
         units={"web_search_calls": D(10), "characters": D(15), "audio_seconds": D("0.111")},
         per={"web_search_calls": 1000, "characters": 1_000_000, "audio_seconds": 3600},
     )
-    assert row.gaps == ("output_citation_mtok",)
+    assert row.gaps == ("output_video_mtok",)
 
 
 def test_tiers_of_several_rates_become_tiers_of_the_request() -> None:

@@ -37,10 +37,16 @@ UNITS = {
         ("unpriced_unit:code_execution_calls",),
     ),
     "a size without a fee is no gap where tokens are billed": (
-        Usage({"input": 1_000_000}, {"images": 2}),
+        Usage({"input": 1_000_000}, {"audio_seconds": 2}),
         {"input": D(1)},
         {"input": D(1)},
         (),
+    ),
+    "a picture that a chat had drawn is a gap, as its tokens are the chat's": (
+        Usage({"input": 1_000_000}, {"images": 1}),
+        {"input": D(1)},
+        {"input": D(1)},
+        ("unpriced_unit:images",),
     ),
     "a size without a fee and without tokens is a gap": (
         Usage(units={"images": 2}),

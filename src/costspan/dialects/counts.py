@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 MAX_COUNT: Final = 10**12
 """More tokens than any request can have: such a count is a mistake, not a bill."""
 
+USD_PER_TICK: Final = Decimal("1e-10")
+"""xAI's unit of money."""
+
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -65,19 +68,29 @@ def within(place: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def reported_cost(report: Mapping[str, Any]) -> Decimal | None:
-    """USD as the provider states it (`cost`, OpenRouter); None where it does not.
+    """USD as the provider itself states it; None where it does not, or not as a non-negative number.
 
-    With the caller's own key `cost` is OpenRouter's fee only, the provider bills the rest (openrouter.ai/docs, usage
-    accounting, read 2026-08-22).
+    `cost` is OpenRouter's; Perplexity breaks it down, with a total. xAI has `cost_in_usd_ticks`, all tools included
+    (docs.x.ai/developers/cost-tracking, read 2026-11-25). DeepInfra's `estimated_cost` is what it billed, the served
+    tier included (BerriAI/litellm#38802, 2026-08).
     """
-    stated = _usd(report.get("cost"))
+    cost = report.get("cost")
+    if cost is None:
+        ticks = report.get("cost_in_usd_ticks")
+        if type(ticks) is int and ticks >= 0:
+            return (ticks * USD_PER_TICK).normalize() if ticks else Decimal(0)
+        return _usd(report.get("estimated_cost"))
+    stated = _usd(cost.get("total_cost") if isinstance(cost, dict) else cost)
     if stated is not None and report.get("is_byok") is True:
+        # OpenRouter, with the caller's own key: `cost` is its fee only, the provider bills the rest
+        # (openrouter.ai/docs, usage accounting, read 2026-08-22). Without such a key `cost` includes it.
         upstream = _usd(within(report, "cost_details").get("upstream_inference_cost"))
         return stated if upstream is None else stated + upstream
     return stated
 
 
 def _usd(value: object) -> Decimal | None:
+    """A non-negative number of USD, None for anything else."""
     if type(value) not in {int, float}:
         return None
     stated = Decimal(str(value))

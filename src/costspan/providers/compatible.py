@@ -163,7 +163,7 @@ COMPATIBLE = (
         "PERPLEXITY_API_KEY",
         speaks=(RESPONSES,),
         catalog="perplexity",
-        quirks=frozenset({"ends_without_done"}),
+        quirks=frozenset({"ends_without_done", "research_apart"}),
     ),
     # deepinfra.com/docs/openai_api 2026-11-25
     _host(

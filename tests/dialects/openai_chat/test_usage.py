@@ -11,6 +11,7 @@ from costspan.dialects import openai_chat
 from costspan.dialects.openai_chat.usage import write_usage
 from costspan.dialects.types import Profile
 from costspan.ir.usage import Usage
+from costspan.providers.hosts import KINDS
 
 OUTSIDE = Profile(name="xai", quirks=frozenset({"reasoning_outside_completion"}))
 
@@ -144,6 +145,28 @@ def test_reasoning_outside_completion_is_added_unless_the_total_holds_it(total: 
     assert usage.tokens == {"input": 165} | expected
 
 
+RESEARCH: dict[str, Any] = {
+    "prompt_tokens": 33,
+    "completion_tokens": 11395,
+    "total_tokens": 11428,
+    "citation_tokens": 19028,
+    "num_search_queries": 21,
+    "reasoning_tokens": 193947,
+}
+
+
+def test_what_perplexity_reads_and_thinks_for_its_research_is_in_no_total_and_is_added() -> None:
+    usage = openai_chat.read_usage({"usage": RESEARCH}, KINDS["perplexity"].profile)
+
+    assert usage == Usage({"input": 19061, "output": 11395, "reasoning": 193947}, {"web_search_calls": 21})
+
+
+def test_only_a_host_that_reports_so_is_read_so() -> None:
+    usage = openai_chat.read_usage({"usage": RESEARCH})
+
+    assert usage == Usage({"input": 33, "output": 11395}, {"web_search_calls": 21})
+
+
 COSTS: dict[str, tuple[dict[str, Any], Decimal | None]] = {
     "openrouter": ({"cost": 0.000106}, Decimal("0.000106")),
     "openrouter, own key": (
@@ -159,6 +182,7 @@ COSTS: dict[str, tuple[dict[str, Any], Decimal | None]] = {
     "negative": ({"cost": -1}, None),
     "text": ({"cost": "1"}, None),
     "perplexity": ({"cost": {"total_cost": 0.005}}, Decimal("0.005")),
+    "deepinfra": ({"estimated_cost": 8.775e-06}, Decimal("0.000008775")),
     "xai": ({"cost_in_usd_ticks": 731000}, Decimal("0.0000731")),
     "none": ({}, None),
 }

@@ -79,6 +79,65 @@ CASES: dict[str, tuple[dict[str, Any], Usage]] = {
         },
         Usage({"input": 1, "output": 1}),
     ),
+    "xAI: calls as they are billed, whatever was tried": (  # a recorded report, by a public study of grok-4.x, 2026
+        {
+            "usage": {
+                "input_tokens": 7583,
+                "input_tokens_details": {"cached_tokens": 3072},
+                "output_tokens": 3192,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": 10775,
+                "cost_in_usd_ticks": 292331500,
+                "server_side_tool_usage_details": {
+                    "web_search_calls": 1,
+                    "x_search_calls": 2,
+                    "code_interpreter_calls": 4,
+                    "file_search_calls": 0,
+                    "mcp_calls": 9,
+                    "image_generation_calls": 1,
+                },
+            },
+            "output": [{"type": "web_search_call", "action": {"type": "search"}}] * 7,
+        },
+        Usage(
+            {"input": 4511, "cache_read": 3072, "output": 3192},
+            {"web_search_calls": 3, "code_execution_calls": 4, "images": 1},
+            reported_cost=Decimal("0.02923315"),
+        ),
+    ),
+    "Perplexity": (
+        {
+            "usage": {
+                "input_tokens": 100,
+                "input_tokens_details": {"cache_read_input_tokens": 60, "cache_creation_input_tokens": 30},
+                "output_tokens": 50,
+                "total_tokens": 150,
+                "tool_calls_details": {"search_web": {"invocation": 2}, "fetch_url": {"invocation": 1}},
+                "cost": {"currency": "USD", "total_cost": 0.03037},
+            },
+            "output": [{"type": "search_results"}],
+        },
+        Usage(
+            {"input": 10, "cache_read": 60, "cache_write": 30, "output": 50},
+            {"web_search_calls": 2},
+            reported_cost=Decimal("0.03037"),
+        ),
+    ),
+    "what is kept for longer is written at another price": (
+        {
+            "usage": {
+                "input_tokens": 1000,
+                "input_tokens_details": {
+                    "cached_tokens": 0,
+                    "cache_write_tokens": 900,
+                    "cache_write_tokens_details": {"ttl_30m_tokens": 200, "ttl_12h_tokens": 700},
+                },
+                "output_tokens": 1,
+                "total_tokens": 1001,
+            }
+        },
+        Usage({"input": 100, "cache_write": 200, "cache_write_1h": 700, "output": 1}),
+    ),
     "inside an event": (
         {"type": "response.completed", "response": {"usage": {"input_tokens": 1, "output_tokens": 1}}},
         Usage({"input": 1, "output": 1}),

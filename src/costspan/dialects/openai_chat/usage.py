@@ -3,16 +3,16 @@
 `prompt_tokens` includes the cached part and `completion_tokens` the reasoning, everywhere but where a quirk says
 otherwise. Field variants, each seen in recorded traffic (2025-01 to 2026-08): cached tokens as
 `prompt_tokens_details.cached_tokens` (OpenAI), `prompt_cache_hit_tokens` (DeepSeek), `num_cached_tokens` (Mistral),
-`cached_tokens` (Together); cost as `cost` in USD (OpenRouter) or `cost_in_usd_ticks` of 1e-10 USD (xAI).
+`cached_tokens` (Together).
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from costspan.dialects.openai_chat.vocabulary import REASONING_OUTSIDE_COMPLETION
+from costspan.dialects.counts import reported_cost
+from costspan.dialects.openai_chat.vocabulary import REASONING_OUTSIDE_COMPLETION, RESEARCH_APART
 from costspan.dialects.types import PLAIN
 from costspan.ir.usage import Usage
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # More tokens than any request can have: such a count is a mistake, not a bill.
 MAX_COUNT = 10**12
-USD_PER_TICK = Decimal("1e-10")
 
 _CACHED_VARIANTS = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens")
 _CACHED_PLACES = frozenset(_CACHED_VARIANTS)
@@ -58,13 +57,15 @@ class _Reader:
     def usage(self, service_tier: str | None) -> Usage:
         prompt = self._count(self._report, "prompt_tokens")
         tokens = self._input(prompt) | self._output(prompt)
+        if RESEARCH_APART in self._profile.quirks:
+            self._add_research(tokens)
         searches = self._searches()
         return Usage(
             tokens=tokens,
             units={"web_search_calls": searches} if searches else {},
             inconsistent=self._inconsistent,
             service_tier=service_tier,
-            reported_cost=_cost(self._report),
+            reported_cost=reported_cost(self._report),
         )
 
     def _input(self, prompt: int) -> dict[str, int]:
@@ -107,6 +108,12 @@ class _Reader:
                 ("output_image", self._count(details, "image_tokens")),
             ),
         )
+
+    def _add_research(self, tokens: dict[str, int]) -> None:
+        """What Perplexity read and thought before it answered; what it read costs what a prompt does."""
+        for bucket, name in (("input", "citation_tokens"), ("reasoning", "reasoning_tokens")):
+            if count := self._count(self._report, name):
+                tokens[bucket] = tokens.get(bucket, 0) + count
 
     def _cached(self, details: Mapping[str, object]) -> int:
         if details.get("cached_tokens") is not None:
@@ -156,33 +163,6 @@ class _Reader:
 def _object(place: Mapping[str, object], name: str) -> Mapping[str, object]:
     value = place.get(name)
     return value if isinstance(value, dict) else _NOTHING
-
-
-def _cost(report: json.Object) -> Decimal | None:
-    """USD as the provider states it; None where it does not, or not as a non-negative number."""
-    cost = report.get("cost")
-    if isinstance(cost, dict):  # Perplexity breaks it down
-        cost = cost.get("total_cost")
-    stated = _usd(cost)
-    if stated is not None and report.get("is_byok") is True:
-        # OpenRouter, with the caller's own key: `cost` is its fee only, the provider bills the rest
-        # (openrouter.ai/docs, usage accounting, read 2026-08-22). Without such a key `cost` includes it.
-        upstream = _usd(_object(report, "cost_details").get("upstream_inference_cost"))
-        return stated if upstream is None else stated + upstream
-    if type(cost) in {int, float}:
-        return stated
-    ticks = report.get("cost_in_usd_ticks")
-    if type(ticks) is int and ticks >= 0:
-        return (ticks * USD_PER_TICK).normalize() if ticks else Decimal(0)
-    return None
-
-
-def _usd(value: object) -> Decimal | None:
-    """A non-negative number of USD, None for anything else."""
-    if type(value) not in {int, float}:
-        return None
-    stated = Decimal(str(value))
-    return stated if stated.is_finite() and stated >= 0 else None
 
 
 def write_usage(usage: Usage) -> json.Object:

@@ -6,7 +6,7 @@ openai 3.54.0, `ResponseUsage`; xAI alike, recorded 2026-08). What the provider'
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +16,22 @@ from costspan.dialects.types import PLAIN
 from costspan.ir.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from costspan.dialects.types import Profile
     from costspan.wire import json
 
-_USD_PER_TICK: Final = Decimal("1e-10")
-"""xAI's `cost_in_usd_ticks`."""
+_BILLED_BY_XAI: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "web_search_calls": "web_search_calls",
+        "x_search_calls": "web_search_calls",  # at the same price (docs.x.ai/developers/pricing, read 2026-11-25)
+        "code_interpreter_calls": "code_execution_calls",
+        "file_search_calls": "file_search_calls",
+        "image_generation_calls": "images",
+    }
+)
+"""Of xAI's `server_side_tool_usage_details`, which counts the calls that it bills and not those that were tried
+(docs.x.ai/developers/tools/tool-usage-details, read 2026-11-25)."""
 
 _UNITS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -45,58 +54,56 @@ def read_usage(body: json.Object, profile: Profile = PLAIN) -> Usage | None:  # 
     prompt, completion = counts.count(report, "input_tokens"), counts.count(report, "output_tokens")
     if report.get("total_tokens") is not None and counts.count(report, "total_tokens") != prompt + completion:
         counts.inconsistent = True
-    details = within(report, "input_tokens_details")
-    tokens = counts.split(
-        prompt,
-        "input",
-        (
-            ("cache_read", counts.count(details, "cached_tokens")),
-            ("cache_write", counts.count(details, "cache_write_tokens")),
-        ),
-    )
+    tokens = counts.split(prompt, "input", _cached(within(report, "input_tokens_details"), counts))
     thought = counts.count(within(report, "output_tokens_details"), "reasoning_tokens")
     tokens |= counts.split(completion, "output", (("reasoning", thought),))
     tier = body.get("service_tier")
     return Usage(
         tokens=tokens,
-        units=_units(body, counts),
+        units=_units(body, report, counts),
         inconsistent=counts.inconsistent,
         service_tier=tier if isinstance(tier, str) else None,
-        reported_cost=_cost(report),
+        reported_cost=reported_cost(report),
     )
 
 
-def _units(body: json.Object, counts: Counts) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for item in list_of(body.get("output")):
-        unit = _UNITS.get(kind := type_of(item))
-        if kind == "web_search_call" and _searches(item):
-            unit = "web_search_calls"
-        if unit is not None:
-            found[unit] = found.get(unit, 0) + 1
-    billed = within(within(body, "tool_usage"), "web_search")
-    if "num_requests" in billed:  # "counts billable searches"; the items hold discounted ones too
-        found.pop("web_search_calls", None)
-        if searches := counts.count(billed, "num_requests"):
-            found["web_search_calls"] = searches
-    return found
+def _cached(details: Mapping[str, Any], counts: Counts) -> Iterator[tuple[str, int]]:
+    """What of the input was read from the cache and written to it. Perplexity's names are Anthropic's."""
+    yield "cache_read", counts.count(details, "cached_tokens") or counts.count(details, "cache_read_input_tokens")
+    written = counts.count(details, "cache_write_tokens") or counts.count(details, "cache_creation_input_tokens")
+    lasting = counts.count(within(details, "cache_write_tokens_details"), "ttl_12h_tokens")
+    yield from counts.split(written, "cache_write", [("cache_write_1h", lasting)]).items()
+
+
+def _units(body: json.Object, report: json.Object, counts: Counts) -> dict[str, int]:
+    """What the provider's own tools did, as it bills it, else by their calls in the answer."""
+    found: Counter[str] = Counter()
+    billed = within(report, "server_side_tool_usage_details")
+    for name, unit in _BILLED_BY_XAI.items() if billed else ():
+        found[unit] += counts.count(billed, name)
+    for item in () if billed else list_of(body.get("output")):
+        if unit := _unit(item):
+            found[unit] += 1
+    for place, name in (
+        (within(within(body, "tool_usage"), "web_search"), "num_requests"),  # "counts billable searches"
+        (within(within(report, "tool_calls_details"), "search_web"), "invocation"),  # Perplexity
+    ):
+        if name in place:
+            found["web_search_calls"] = counts.count(place, name)
+    return {unit: count for unit, count in found.items() if count}
+
+
+def _unit(item: json.Object) -> str | None:
+    kind = type_of(item)
+    if kind == "web_search_call":
+        return "web_search_calls" if _searches(item) else None
+    return _UNITS.get(kind)
 
 
 def _searches(item: json.Object) -> bool:
     """Whether a web search call is a search; opening a page or looking through one is not."""
     action = item.get("action")
     return not isinstance(action, dict) or action.get("type") in (None, "search")
-
-
-def _cost(report: Mapping[str, Any]) -> Decimal | None:
-    """USD as the provider states it; None where it does not."""
-    cost = report.get("cost")
-    if isinstance(cost, dict):  # Perplexity breaks it down
-        return reported_cost({"cost": cost.get("total_cost")})
-    ticks = report.get("cost_in_usd_ticks")
-    if cost is None and type(ticks) is int and ticks >= 0:
-        return (ticks * _USD_PER_TICK).normalize() if ticks else Decimal(0)
-    return reported_cost(report)
 
 
 def write_usage(usage: Usage) -> json.Object:
