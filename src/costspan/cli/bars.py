@@ -65,7 +65,7 @@ def _short(name: str, cells: int) -> str:
     """`name`, with a mark where it is cut."""
     from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - as above
 
-    return name if cell_len(name) <= cells else set_cell_size(name, cells - 1) + "\N{HORIZONTAL ELLIPSIS}"
+    return name if cell_len(name) <= cells else set_cell_size(name, cells - 1).rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _with_gaps(report: Report) -> dict[Group, Sums | None]:
