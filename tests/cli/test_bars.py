@@ -73,6 +73,13 @@ def test_a_name_takes_no_more_than_its_part_of_the_width_and_steers_nothing() ->
     assert lines[1] == "a  b                  1.000000  ██████████████████"
 
 
+def test_names_stand_below_each_other() -> None:
+    assert drawn(("team", "day"), {("search", "2026-01-02"): sums("1"), ("ads", "2026-01-02"): sums("1")}, 60)[:2] == [
+        "search  2026-01-02  1.000000  ██████████████████████████████",
+        "ads     2026-01-02  1.000000  ██████████████████████████████",
+    ]
+
+
 def test_there_is_a_bar_however_narrow_the_terminal() -> None:
     assert drawn(("team",), {("a-long-name-of-a-team",): sums("1")}, 10)[0] == "a-long-na…  1.000000  ██████████"
 

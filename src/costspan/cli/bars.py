@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from costspan.cli.tables import printable, readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from costspan.ledger.report import Group, Report, Sums
 
@@ -32,10 +32,11 @@ def draw(report: Report, width: int) -> Iterator[str]:
     from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - slow to import, and only people need it
 
     groups = _with_gaps(report)
-    names = [_GAP.join(map(printable, group)) for group in groups] or [""]
+    allowed = max(int(width * _NAMES), _SHORTEST)
+    names = _names([[printable(value) for value in group] for group in groups], allowed)
     costs = [readable(sums.known("cost_usd")) if sums else "" for sums in groups.values()]
     total = readable(report.total.known("cost_usd"))
-    label = min(max(map(cell_len, (*names, "total"))), max(int(width * _NAMES), _SHORTEST))
+    label = min(max(map(cell_len, [*names, "total"])), allowed)
     figure = max(map(len, (*costs, total)))
     room = max(width - label - figure - 2 * len(_GAP), _SHORTEST)
     most = max((_spent(sums) for sums in report.groups.values()), default=Decimal(0))
@@ -43,6 +44,16 @@ def draw(report: Report, width: int) -> Iterator[str]:
         bar = _bar(sums, most, room) if sums else ""
         yield f"{set_cell_size(_short(name, label), label)}{_GAP}{cost:>{figure}}{_GAP}{bar}".rstrip()
     yield f"{'total':{label}}{_GAP}{total:>{figure}}"
+
+
+def _names(groups: Sequence[Sequence[str]], allowed: int) -> list[str]:
+    """What is written before the bars: parts below each other, where there is room for that."""
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - as above
+
+    widths = [max(map(cell_len, column)) for column in zip(*groups, strict=True)]
+    if sum(widths) + len(_GAP) * (len(widths) - 1) > allowed:
+        return [_GAP.join(parts) for parts in groups]
+    return [_GAP.join(map(set_cell_size, parts, widths)) for parts in groups]
 
 
 def _spent(sums: Sums) -> Decimal:
