@@ -121,6 +121,11 @@ def test_what_a_row_cannot_say_is_named(facts: str, expected: list[str]) -> None
         ("5", "no price"),
         ('{"cost": {"input": -1}}', "a negative price: it is decided with each request"),
         ('{"cost": {"input": true}}', "a price that is no number"),
+        (
+            """{"cost": {"input": 1}, "experimental": {"modes": {"x": {"cost": {"input": 2}, "provider":
+            {"body": {"service_tier": "${HOME}"}}}}}}""",
+            "its name would be read as a pattern or a reference",
+        ),
     ],
 )
 def test_what_cannot_be_a_row_is_told_with_the_reason(facts: str, reason: str) -> None:

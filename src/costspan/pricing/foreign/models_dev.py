@@ -108,7 +108,7 @@ def _fill_mode(draft: Draft, name: str, mode: object) -> None:
     """`{"fast": {"cost": {...}, "provider": {"body": {"service_tier": "priority"}}}}`."""
     match mode:
         case {"cost": dict(cost), "provider": {"body": {"service_tier": str(word)} | {"speed": str(word)}}}:
-            _fill_rates(draft, draft.part(word).rates, cost)
+            _fill_rates(draft, draft.part(usable_name(word)).rates, cost)
             _fill_tiers(draft, word, cost)
         case {"cost": {}}:
             draft.left_out.append(f"experimental.modes.{name}")
