@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from costspan.cli.report import run_report
+from costspan.cli.report import Question, run_report
 from costspan.cli.serve import Signals, build, event_loop
 from costspan.cli.source import Source
 from costspan.errors import ConfigError
@@ -33,13 +33,14 @@ AT_ONCE = 4
 _CONFIG = """\
 server: {{listen: "{listen}"}}
 providers:
-  openai: {{base_url: "{openai}/v1", api_key: demo}}
+  openai: {{base_url: "{openai}/v1", api_key: demo, dialects: [openai-chat]}}   # the mocks speak no Responses
   anthropic: {{base_url: "{anthropic}", api_key: demo}}
-  groq: {{base_url: "{groq}/v1", api_key: demo}}
+  groq: {{base_url: "{groq}/v1", api_key: demo, dialects: [openai-chat]}}
+  gemini: {{base_url: "{gemini}/v1beta", api_key: demo}}
 routes:
   smart: {{targets: [anthropic/claude-sonnet-5, openai/gpt-5.4]}}
   cheap: {{targets: [groq/llama-3.3-70b-versatile, openai/gpt-5.4-mini]}}
-  flaky: {{targets: [openai/error-500, anthropic/claude-sonnet-5]}}
+  flaky: {{targets: [openai/error-500, gemini/gemini-2.5-flash]}}
 defaults: {{retries: 0}}
 attribution:
   headers: {{x-team: team, x-feature: feature}}
@@ -49,6 +50,7 @@ prices:
     - {{provider: openai, model: gpt-5.4, input: 2.5, cache_read: 0.25, output: 15}}
     - {{provider: openai, model: gpt-5.4-mini, input: 0.75, cache_read: 0.075, output: 4.5}}
     - {{provider: anthropic, model: claude-sonnet-5, input: 2, cache_read: 0.2, cache_write: 2.5, output: 10}}
+    - {{provider: gemini, model: gemini-2.5-flash, input: 0.3, cache_read: 0.03, output: 2.5}}
     - {{provider: groq, model: llama-3.3-70b-versatile, input: 0.59, output: 0.79}}
 ledger: {{dir: "{ledger}", fsync: 200ms}}
 telemetry: {{otlp: {{endpoint: null}}}}
@@ -100,23 +102,30 @@ async def _demo(listen: str, requests: int, *, leave: bool) -> int:
 def _introduce(gateway: Gateway, urls: dict[str, str], config: Path) -> None:
     _say(f"costspan listens on {gateway.url}, its configuration is {config}")
     for name, url in urls.items():
-        note = " (its dialect is not routed in this version yet)" if name == "gemini" else ""
-        _say(f"  mock {name:10} {url}{note}")
+        _say(f"  mock {name:10} {url}")
 
 
 def _requests(count: int) -> Iterator[tuple[str, json.Object, dict[str, str]]]:
-    """Path, body and headers of each request: both dialects, streamed and not, three routes, two teams."""
+    """Path, body and headers of each request: four dialects, streamed and not, three routes, two teams."""
     for number in range(count):
         model = ("smart", "cheap", "smart", "flaky")[number % 4]
-        anthropic = number % 3 == 1
-        body: json.Object = {
-            "model": model,
-            "max_tokens": 200,
-            "stream": number % 2 == 1,
-            "messages": [{"role": "user", "content": _QUESTIONS[number % len(_QUESTIONS)]}],
-        }
+        stream = number % 2 == 1
         headers = {"x-team": ("search", "checkout")[number // 2 % 2], "x-feature": "demo"}
-        yield "/v1/messages" if anthropic else "/v1/chat/completions", body, headers
+        path, body = _asked(number // 4 % 4, model, _QUESTIONS[number % len(_QUESTIONS)], stream=stream)
+        yield path, body, headers
+
+
+def _asked(dialect: int, model: str, question: str, *, stream: bool) -> tuple[str, json.Object]:
+    """The same question as each vendor's client asks it."""
+    messages = [{"role": "user", "content": question}]
+    if dialect == 0:
+        return "/v1/chat/completions", {"model": model, "max_tokens": 200, "stream": stream, "messages": messages}
+    if dialect == 1:
+        return "/v1/messages", {"model": model, "max_tokens": 200, "stream": stream, "messages": messages}
+    if dialect == 2:  # noqa: PLR2004 - the third
+        return "/v1/responses", {"model": model, "max_output_tokens": 200, "stream": stream, "input": question}
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"/v1beta/models/{model}:{method}", {"contents": [{"role": "user", "parts": [{"text": question}]}]}
 
 
 async def _send(url: str, count: int) -> int:
@@ -139,7 +148,7 @@ async def _send(url: str, count: int) -> int:
 def _conclude(gateway: Gateway, ledger: Path, requests: int, failed: int) -> None:
     _say(f"\n{requests} requests sent, {failed} failed\n")
     sys.stderr.flush()
-    run_report(ledger, by=["route", "model"], since=None, until=None, output="table", out=sys.stdout)
+    run_report(ledger, Question(["route", "model"]), output="table", out=sys.stdout)
     sys.stdout.flush()
     _say(f"""
 The ledger is in {ledger}
