@@ -77,3 +77,24 @@ def test_a_file_without_routes_has_no_table(tmp_path: Path, capsys: pytest.Captu
     assert run(tmp_path, PROVIDERS) == 0
 
     assert capsys.readouterr().out.splitlines()[1:] == ["no routes", "providers: demo, other; client keys: 0"]
+
+
+AGED: dict[str, tuple[str, list[str]]] = {
+    "of unknown age": ("", ["1 price(s) older than 90 days, or of unknown age: see costspan prices age"]),
+    "young": ("source: '2100-01-01', from: 2100-01-01, ", []),
+    "old": ("to: 2100-01-01, from: 2020-01-01, ", ["the oldest"]),
+    "history": ("to: 2020-01-01, ", []),
+}
+
+
+@pytest.mark.parametrize(("dates", "expected"), AGED.values(), ids=AGED.keys())
+def test_old_prices_are_one_warning(
+    dates: str, expected: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = f"  table:\n    - {{provider: demo, model: '*', {dates}input: 1.50, output: 10}}\n"
+
+    run(tmp_path, PROVIDERS + rows + "routes: {a: demo/x}\n", as_json=True)
+
+    warnings = json.loads_object(capsys.readouterr().out)["warnings"]
+    assert len(warnings) == len(expected)
+    assert all(part in warning for part, warning in zip(expected, warnings, strict=True))

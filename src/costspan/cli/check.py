@@ -11,6 +11,7 @@ from costspan import snapshot as snapshots
 from costspan.cli.exposure import check_exposure
 from costspan.cli.source import EX_CONFIG
 from costspan.errors import ConfigError
+from costspan.pricing.age import MOST_DAYS, ages
 from costspan.routing.plan import Leaf
 from costspan.server.catalog import CatalogReader
 from costspan.wire import json
@@ -36,7 +37,7 @@ def check(source: Source, *, as_json: bool) -> int:
             print(error, file=sys.stderr)  # noqa: T201 - the output
             print(f"{source.name}: {len(error.problems)} problem(s)", file=sys.stderr)  # noqa: T201 - the output
         return EX_CONFIG
-    warnings = [*snapshot.warnings, *([exposure] if exposure else [])]
+    warnings = [*snapshot.warnings, *([exposure] if exposure else []), *_old_prices(snapshot)]
     rows = list(_targets(snapshot))
     unpriced = [row["target"] for row in rows if row["price"] is None]
     if as_json:
@@ -44,6 +45,18 @@ def check(source: Source, *, as_json: bool) -> int:
     else:
         _print(source, snapshot, rows, warnings)
     return 1 if unpriced and snapshot.reject_unpriced else 0
+
+
+def _old_prices(snapshot: Snapshot) -> Iterator[str]:
+    """One line for all prices whose facts are old, or of unknown age."""
+    today = datetime.now(UTC).date()  # noqa: TID251 - a command's clock is the machine's
+    found = list(ages(snapshot.book.rows, snapshot.book.catalog, today))
+    old = [age for age in found if age.over(MOST_DAYS)]
+    known = [age for age in old if age.days is not None]
+    if old:
+        oldest = max(known, key=lambda age: age.days or 0, default=None)
+        told = f", the oldest {oldest.days} days ({oldest.where})" if oldest else ""
+        yield f"{len(old)} price(s) older than {MOST_DAYS} days, or of unknown age{told}: see costspan prices age"
 
 
 def _targets(snapshot: Snapshot) -> Iterator[json.Object]:

@@ -89,7 +89,7 @@ def diff(
 @prices.command("age", epilog="Example: costspan prices age --max-age 90d --check")
 def age(
     config: Config = None,
-    max_age: Annotated[str, typer.Option("--max-age", help="What is older is marked: 90d.")] = "90d",
+    max_age: Annotated[str, typer.Option("--max-age", help="What is older is marked.")] = "90d",
     *,
     strict: Annotated[bool, typer.Option("--check", help="Exit 1 when something is older, or of unknown age.")] = False,
     as_json: AsJson = False,

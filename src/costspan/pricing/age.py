@@ -17,6 +17,9 @@ Basis = Literal["source", "from", "unknown", "release", "at_least"]
 """Where the day comes from: a date in the row's `source`, its first day, nowhere; the catalog's release, or the newest
 change of price in it."""
 
+MOST_DAYS = 90
+"""Days after which `costspan check` warns."""
+
 _DAY = re.compile(r"(?<!\d)20\d\d-\d\d-\d\d(?!\d)")
 
 
