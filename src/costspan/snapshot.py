@@ -262,6 +262,7 @@ def _row(row: PriceRow) -> Row:
         service_tiers={name: _service_tier(tier) for name, tier in row.service_tiers.items()},
         hours=tuple(Hours(*band.minutes, _factor(band), _own(band)) for band in row.hours),
         stated=row.source,
+        least={"audio_seconds": row.least_audio_seconds} if row.least_audio_seconds else {},
     )
 
 

@@ -99,6 +99,7 @@ def test_a_program_gets_each_price_whole(config: Path) -> None:
             "tiers": [],
             "service_tiers": {},
             "hours": [],
+            "least": {},
             "unmapped": [],
             "price_source": "table:gateway.yaml:12",
             "stated_source": "read 2026-01-02",

@@ -4,7 +4,6 @@ Every model of seven providers, on random usage, in every service tier, before a
 out of each time of day, against genai-prices' own `calc_price`. Intended differences, kept out of the comparison:
 
 - Counts that `Usage` has no bucket for (cached images, citations, output video) stay 0.
-- Groq bills Whisper for 10 s at least; genai-prices has that in code, not in data, so we do not. Ours start at 10 s.
 - A fee for requests is compared with `requests` of 1, which genai-prices assumes.
 Tiers need no exception: genai-prices too switches the whole request strictly above the threshold.
 """
@@ -49,7 +48,7 @@ def _usage(random: Random) -> Usage:
     size = random.choice([300, 50_000, 400_000])
     tokens = {bucket: random.randrange(size) for bucket in INPUT_BUCKETS + OUTPUT_BUCKETS if random.random() < 0.5}
     units: dict[str, int | Decimal] = {
-        unit: random.randrange(10, 5000)
+        unit: random.choice([1, 7, random.randrange(10, 5000)])
         for unit in ("web_search_calls", "file_search_calls", "characters", "audio_seconds", "pages")
         if random.random() < 0.3
     }
@@ -210,3 +209,15 @@ def test_the_installed_version_is_one_whose_age_is_known() -> None:
 def test_every_day_on_which_a_price_begins_is_written_whatever_was_asked_for() -> None:
     assert json.loads_object(export(["groq"]))["changes"] == json.loads_object(export([]))["changes"]
     assert {"2026-12-01", "2027-01-01"} <= set(json.loads_object(export(["groq"]))["changes"])
+
+
+def test_seconds_that_are_billed_at_least_are_written_and_billed(book: PriceBook) -> None:
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    price = book.find("groq", "groq", "whisper-large-v3-turbo", at=at)
+
+    assert price is not None
+    assert price.least == {"audio_seconds": 10}
+    # 0.04 USD an hour; three seconds, ten and twenty
+    assert [round(cost(Usage({}, {"audio_seconds": seconds}), price, at=at).total, 10) for seconds in (3, 10, 20)] == [
+        *(Decimal("0.0001111111"), Decimal("0.0001111111"), Decimal("0.0002222222"))
+    ]

@@ -25,6 +25,7 @@ ROW = Row(
     hours=(Hours(990, 30, D("0.5")), Hours(60, 120, rates=rates_of({"input": D(1)}))),
     gaps=("citation",),
     stated="list price page, read 2026-01-02",
+    least={"audio_seconds": 10},
 )
 
 
@@ -56,6 +57,7 @@ def test_a_program_gets_everything() -> None:
             {"utc": "16:30-00:30", "multiplier": "0.5", "rates": {}},
             {"utc": "01:00-02:00", "multiplier": "1", "rates": {"input": "1"}},
         ],
+        "least": {"audio_seconds": 10},
         "unmapped": ["citation"],
         "price_source": "table:gateway.yaml:41",
         "stated_source": "list price page, read 2026-01-02",
@@ -70,6 +72,7 @@ def test_people_get_a_line_for_each_thing_that_changes_the_rates() -> None:
         "priority, above 272000: input 5",
         "16:30-00:30 UTC: x 0.5",
         "01:00-02:00 UTC: input 1",
+        "at least 10 audio_seconds",
     ]
 
 

@@ -54,6 +54,7 @@ FILES = {
   - {provider: local, model: everything, per_request: 0.1, web_search: 0.2, file_search: 0.3, code_execution: 0.4,
      per_image: 0.5, per_audio_minute: 0.6, per_million_characters: 15, per_page: 0.7, per_search: 0.8}
   - {provider: local, model: seconds, per_audio_second: 0.0001}
+  - {provider: local, model: at-least, per_audio_hour: 0.036, least_audio_seconds: 10}
 """,
     "elsewhere/c.yaml": "- {provider: local, model: not-read, input: 1}\n",
 }
@@ -170,6 +171,22 @@ COSTS: dict[str, tuple[str, Usage, str, str, str]] = {
         "9.315",
         "table:b.yaml:2",
     ),
+    "less than the least": (
+        "local/at-least",
+        Usage({}, {"audio_seconds": D("3.5")}),
+        "2026-06-01",
+        "0.0001",
+        "table:b.yaml:5",
+    ),
+    "the least": ("local/at-least", Usage({}, {"audio_seconds": 10}), "2026-06-01", "0.0001", "table:b.yaml:5"),
+    "more than the least": (
+        "local/at-least",
+        Usage({}, {"audio_seconds": 20}),
+        "2026-06-01",
+        "0.0002",
+        "table:b.yaml:5",
+    ),
+    "none of it": ("local/at-least", Usage({}, {"audio_seconds": 0}), "2026-06-01", "0", "table:b.yaml:5"),
     "a second": ("local/seconds", Usage({}, {"audio_seconds": D("12.34")}), "2026-06-01", "0.001234", "table:b.yaml:4"),
 }
 

@@ -161,6 +161,9 @@ class PriceRow(Rates):
     tiers: tuple[PriceTier, ...] = Field(default=(), description="other rates for long prompts")
     service_tiers: dict[Text, ServiceTier] = Field(default={}, description="other rates by served service tier")
     hours: tuple[HourBand, ...] = Field(default=(), description="factors or other rates by time of day")
+    least_audio_seconds: Count | None = Field(
+        default=None, description="seconds of audio that a request is billed for at least"
+    )
     source_line: SkipJsonSchema[str] = Field(default="", description="file:line of the row; set by the loader")
 
     def in_force(self, day: date) -> bool:

@@ -167,4 +167,5 @@ def _price(row: Row, discount: Decimal, version: str, flags: tuple[str, ...] = (
         version=version,
         gaps=row.gaps,
         flags=flags,
+        least=row.least,
     )

@@ -121,14 +121,23 @@ class Catalog:
 class _Model:
     """One model of the export, with the rows made of it so far."""
 
-    __slots__ = ("_prices", "_provider", "_rows", "_variants", "match", "name")
+    __slots__ = ("_least", "_prices", "_provider", "_rows", "_variants", "match", "name")
 
-    def __init__(self, provider: str, name: str, match: list[Any], prices: list[Any], variants: list[Any]) -> None:
+    def __init__(  # noqa: PLR0917 - the parts of an exported model, in their order
+        self,
+        provider: str,
+        name: str,
+        match: list[Any],
+        prices: list[Any],
+        variants: list[Any],
+        least: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self.match = match
         self._provider = provider
         self.name = name
         self._prices = prices  # [when, {price key: rate}]
         self._variants = variants  # [context, when, {price key: rate}]
+        self._least = least
         self._rows: dict[tuple[date | None, bool], Row] = {}
 
     def row(self, day: date, *, resold: bool) -> Row:
@@ -164,6 +173,7 @@ class _Model:
             service_tiers={} if resold else _service_tiers(self._variants, begin),
             hours=hours,
             gaps=tuple(sorted(gaps)),
+            least=self._least,
         )
 
 

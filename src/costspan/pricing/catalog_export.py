@@ -6,7 +6,7 @@ import this module. Without arguments every provider is written. A name that gen
 
     {"version": "0.2.3", "released": "2026-11-10", "changes": ["2026-10-12", ...],
      "aliases": {"vertex": "google"},
-     "providers": {"azure": {"fallback": ["openai"], "models": [[id, match, prices, variants], ...]}}}
+     "providers": {"azure": {"fallback": ["openai"], "models": [[id, match, prices, variants, least], ...]}}}
 
     released  null for a version that this one does not know
     changes   every day on which a price begins, of all providers
@@ -14,6 +14,7 @@ import this module. Without arguments every provider is written. A name that gen
     prices    [[when, {price key: rate}], ...]      the last active one counts, without any the first
     variants  [[context, when, {price key: rate}], ...]     the first that has a rate for a key counts, key by key
     when      null | {"from": "2026-10-12"} | {"utc": [30, 990]}        minutes of the day, half-open
+    least     {"audio_seconds": 10}     what is billed also where less was used
     context   {"service_tier": "flex"} and the like
     rate      "1.25" | ["1.25", [[200000, "2.5"], ...]]     base and whole-request tiers, strictly above
 
@@ -74,10 +75,29 @@ def _provider(provider: types.Provider) -> json.Object:
     return {
         "fallback": provider.fallback_model_providers or [],
         "models": [
-            [model.id, _match(model.match), list(_prices(model.prices)), list(_variants(model.price_variants or []))]
+            [
+                model.id,
+                _match(model.match),
+                list(_prices(model.prices)),
+                list(_variants(model.price_variants or [])),
+                _least(provider, model),
+            ]
             for model in provider.models
         ],
     }
+
+
+def _least(provider: types.Provider, model: types.ModelInfo) -> dict[str, int]:
+    """What genai-prices bills at least. It has that in code and not in its data, so it is asked for one second."""
+    keys = {key for _, rates in _prices(model.prices) for key in rates}
+    if not keys & {"audio_hours", "input_audio_hours"}:
+        return {}
+    one, hour = (
+        model.calc_price(types.Usage(audio_seconds=seconds, input_audio_seconds=seconds), provider).total_price
+        for seconds in (1, 3600)
+    )
+    seconds = round(one * 3600 / hour) if hour else 1
+    return {"audio_seconds": seconds} if seconds > 1 else {}
 
 
 def _match(clause: types.MatchLogic) -> list[Any]:

@@ -104,7 +104,7 @@ def _add_units(
             flags += ("usage_inconsistent",)
         elif count and unit in plan.units:
             fee, size = plan.units[unit]
-            product = EXACT.multiply(fee, count)
+            product = EXACT.multiply(fee, max(count, plan.least.get(unit, 0)))
             parts[unit] = part = product if size == 1 else EXACT.divide(product, size)
             total = EXACT.add(total, part)
         elif count and unit != "requests" and not (measured and unit in _MEASURES):

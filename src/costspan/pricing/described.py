@@ -49,6 +49,7 @@ def described(row: Row) -> dict[str, Any]:
         "tiers": _sizes(row.tiers),
         "service_tiers": {name: _service_tier(tier) for name, tier in row.service_tiers.items()},
         "hours": [_hours(band) for band in row.hours],
+        "least": dict(row.least),
         "unmapped": list(row.gaps),
         "price_source": row.source,
         "stated_source": row.stated,
@@ -84,6 +85,7 @@ def summary(row: Row) -> list[str]:
         lines.append(f"{name}: {_changed(service.multiplier, service.rates)}")
         lines += [f"{name}, above {tier.above}: {_listed(tier.rates)}" for tier in service.tiers]
     lines += [f"{clock(band)} UTC: {_changed(band.multiplier, band.rates)}" for band in row.hours]
+    lines += [f"at least {count} {unit}" for unit, count in row.least.items()]
     return lines
 
 

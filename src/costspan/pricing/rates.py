@@ -171,7 +171,8 @@ class Row:
     In force on the UTC days `from_ <= day < to`; None is open. Of several `hours` that cover an instant the first
     counts. `source` says where the row stands: `table:gateway.yaml:41`, `catalog:openai/gpt-5`.
     `gaps` names priced things of the source that we have no bucket for; every cost reports them as `unmapped:<name>`.
-    `stated` is what a table's row says of where and when its facts were read.
+    `stated` is what a table's row says of where and when its facts were read. `least` are counts of units that are
+    billed also where less was used, if anything was.
     """
 
     provider: str
@@ -185,6 +186,7 @@ class Row:
     hours: tuple[Hours, ...] = ()
     gaps: tuple[str, ...] = ()
     stated: str | None = None
+    least: Mapping[str, int] = field(default_factory=dict)
 
     def in_force(self, day: date) -> bool:
         """Whether the row prices calls made on `day` (UTC)."""
@@ -204,6 +206,7 @@ class Plan:
     tokens: Mapping[str, Decimal]
     units: Mapping[str, tuple[Decimal, int]]
     doubtful: Mapping[str, str]
+    least: Mapping[str, int]
 
 
 _PlanKey: TypeAlias = tuple[int, str | None, int, int]
@@ -233,6 +236,7 @@ class Price:
     gaps: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     """What is to be known of how the price was chosen; on every cost made of it."""
+    least: Mapping[str, int] = field(default_factory=dict)
     _plans: dict[_PlanKey, Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def plan(self, usage: Usage, service_tier: str | None, at: datetime) -> Plan:
@@ -252,7 +256,7 @@ class Price:
 
     def _remember(self, key: _PlanKey, rates: Rates, multiplier: Decimal) -> Plan:
         factor = EXACT.multiply(multiplier, EXACT.subtract(ONE, self.discount))
-        self._plans[key] = plan = _make_plan(rates, factor)
+        self._plans[key] = plan = _make_plan(rates, factor, self.least)
         return plan
 
     @property
@@ -286,7 +290,7 @@ def _band(hours: tuple[Hours, ...], at: datetime) -> tuple[int, Hours]:
     return next(((place, band) for place, band in enumerate(hours) if band.covers(minute)), _NO_BAND)
 
 
-def _make_plan(rates: Rates, factor: Decimal) -> Plan:
+def _make_plan(rates: Rates, factor: Decimal, least: Mapping[str, int]) -> Plan:
     """Multiply `factor` into `rates` and settle which rate bills which bucket."""
     tokens: dict[str, Decimal] = {}
     doubtful: dict[str, str] = {}
@@ -297,4 +301,4 @@ def _make_plan(rates: Rates, factor: Decimal) -> Plan:
             if owner != bucket and bucket not in CERTAIN:
                 doubtful[bucket] = f"billed_as:{bucket}:{owner}"
     units = {unit: (EXACT.multiply(fee, factor), rates.per.get(unit, 1)) for unit, fee in rates.units.items()}
-    return Plan(tokens, units, doubtful)
+    return Plan(tokens, units, doubtful, least)
