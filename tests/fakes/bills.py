@@ -161,15 +161,15 @@ def attempt(
     if "output" in used:
         used["reasoning"] = used["output"] // 3
         used["output"] -= used["reasoning"]
-    priced = {"reasoning": rates["output"], **rates} if rates else {}
-    parts = {bucket: priced[bucket] * tokens / MILLION for bucket, tokens in used.items()} if rates else {}
+    known = {**rates, "reasoning": rates["output"]} if rates and "output" in rates else rates
+    parts = {bucket: known[bucket] * tokens / MILLION for bucket, tokens in used.items()} if known is not None else {}
     record = replace(
         records.attempt(started),
         model_served=names.served,
         usage=used,
         cost_parts=parts,
-        cost_usd=sum(parts.values(), Decimal(0)) if rates else None,
-        cost_status="exact" if rates else "unpriced",
+        cost_usd=sum(parts.values(), Decimal(0)) if known is not None else None,
+        cost_status="exact" if known is not None else "unpriced",
     )
     return lines.attempt(replace(record, **changes))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from costspan.pricing.rates import ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
     from decimal import Decimal
 
@@ -34,7 +34,7 @@ def find_moves(days: Sequence[date], surplus: Mapping[date, Decimal], late: Mapp
     days; longer runs of days that differ and sum up to nothing.
     """
     rest = {day: surplus.get(day, ZERO) for day in days}
-    moves = _straddling(days, rest, late)
+    moves = _straddling(rest, late)
     for run in _differing(days, rest):
         moves += _cancelling(run, rest)
     return moves
@@ -57,23 +57,41 @@ def _cancelling(run: Sequence[date], rest: dict[date, Decimal]) -> Iterator[Move
                 yield from _through(part, rest)
 
 
-def _straddling(days: Sequence[date], rest: dict[date, Decimal], late: Mapping[date, Decimal]) -> list[Move]:
-    moves = []
-    for day in [days[0] - _NEXT, *days] if days else []:
-        quantity, after = late.get(day, ZERO), day + _NEXT
-        if not quantity:
-            continue
-        here, there = rest.get(day), rest.get(after)
-        if here is None or there is None:  # the neighbour is not compared: only the very same figure is sure
-            booked = there == quantity or here == -quantity
-        else:
-            booked = abs(here + quantity) + abs(there - quantity) < abs(here) + abs(there)
-        if booked:
-            moves.append(Move(day, after, quantity))
-            for place, change in ((day, quantity), (after, -quantity)):
-                if place in rest:
-                    rest[place] += change
-    return moves
+def _straddling(rest: dict[date, Decimal], late: Mapping[date, Decimal]) -> list[Move]:
+    """What ended after midnight: all of it, if that leaves less than it was; else each night for itself.
+
+    Of the nights before the first day and after the last only one side is seen: they follow the others.
+    """
+    nights = [Move(day, day + _NEXT, late[day]) for day in sorted(late) if {day, day + _NEXT} & rest.keys()]
+    inner = [night for night in nights if {night.start, night.end} <= rest.keys()]
+    if _left(_moved(rest, inner)) < _left(rest) or _left(_moved(rest, nights)) == 0:
+        booked = nights
+    else:
+        booked = [night for night in nights if _is_booked(night, rest)]
+    rest.update(_moved(rest, booked))
+    return booked
+
+
+def _moved(rest: Mapping[date, Decimal], moves: Iterable[Move]) -> dict[date, Decimal]:
+    after = dict(rest)
+    for move in moves:
+        for day, change in ((move.start, move.quantity), (move.end, -move.quantity)):
+            if day in after:
+                after[day] += change
+    return after
+
+
+def _left(rest: Mapping[date, Decimal]) -> Decimal:
+    return sum(map(abs, rest.values()), ZERO)
+
+
+def _is_booked(night: Move, rest: Mapping[date, Decimal]) -> bool:
+    """Whether it explains the two days. Where one of them is not compared, only the very same figure is sure."""
+    here, there = rest.get(night.start), rest.get(night.end)
+    if here is None or there is None:
+        return night.quantity in {there, -here if here is not None else None}
+    both = {night.start: here, night.end: there}
+    return _left(_moved(both, [night])) < _left(both)
 
 
 def _through(run: Sequence[date], rest: dict[date, Decimal]) -> list[Move]:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from costspan.billing.exports import anthropic, aws, google, openai, openrouter
-from costspan.billing.exports.rows import rows
+from costspan.billing.exports.rows import read_rows
 from costspan.errors import Malformed
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Export:
 
     def __init__(self, lines: Iterable[str], name: str | None = None) -> None:
         """`lines` is text, `name` the format; without it the first row decides."""
-        self._rows = rows(lines)
+        self._rows = read_rows(lines)
         self._first = next(self._rows, None)
         if self._first is None:
             raise Malformed("the file is empty")

@@ -124,7 +124,7 @@ class Row:
         return number
 
 
-def rows(lines: Iterable[str]) -> Iterator[Row]:
+def read_rows(lines: Iterable[str]) -> Iterator[Row]:
     """The rows of a file. Raises `Malformed`."""
     numbered = enumerate(lines, start=1)
     for number, line in numbered:
