@@ -117,6 +117,11 @@ def test_what_has_no_price_is_counted_and_in_neither_sum(scenario: Scenario) -> 
     assert found.ratio is None
 
 
+def test_the_model_that_answered_is_not_the_one_that_is_asked_about() -> None:
+    assert figures(at("nameless"), line(model_served="small")).unpriced == 1
+    assert figures(Scenario("as it was", HERE), line(model_served="gpt-5-2025-08-07")).unpriced == 0
+
+
 def test_a_unit_without_a_fee_makes_the_whole_unknown() -> None:
     searches = line(units={"requests": 1, "web_search_calls": 2})
 

@@ -21,9 +21,9 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     return reduce(EXACT.add, amounts, ZERO)
 
 
-def add(*amounts: Decimal) -> Decimal:
-    """The exact sum."""
-    return total(amounts)
+def add(amount: Decimal, other: Decimal) -> Decimal:
+    """The exact sum of two."""
+    return EXACT.add(amount, other)
 
 
 def subtract(amount: Decimal, other: Decimal) -> Decimal:

@@ -56,7 +56,7 @@ class Bill:
     @property
     def without_surcharge_fees(self) -> Decimal:
         """The cost, if no fee is taken on credits that pay the surcharge."""
-        return add(self.direct, self.credits, self.surcharge, self.fees)
+        return total((self.direct, self.credits, self.surcharge, self.fees))
 
     @property
     def total(self) -> Decimal:

@@ -94,10 +94,13 @@ class Unmetered:
     estimated: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Priced:
     cost: Decimal | None
-    without_tier: bool
+    without_tier: bool = False
+
+
+_NO_PRICE = _Priced(None)
 
 
 @dataclass(slots=True)
@@ -126,7 +129,8 @@ class WhatIf:
             self._add_unmetered(line, paid)
             return
         group = tuple(dimension(line) for dimension in self.dimensions)
-        priced = [self._price(line, scenario) for scenario in self.scenarios]
+        used = _Used(line)
+        priced = [self._price(used, scenario) for scenario in self.scenarios]
         _count(self.total, priced, paid)
         if group:
             _count(self.groups.setdefault(group, self._empty()), priced, paid)
@@ -142,51 +146,66 @@ class WhatIf:
         self.unmetered.paid = add(self.unmetered.paid, paid or ZERO)
         self.unmetered.estimated = add(self.unmetered.estimated, estimated or ZERO)
 
-    def _price(self, line: Line, scenario: Scenario) -> _Priced:
-        seller = scenario.seller or self.sellers.get(line["provider"] or "")
-        model = scenario.model or line["model_requested"]
+    def _price(self, used: _Used, scenario: Scenario) -> _Priced:
+        seller = scenario.seller or self.sellers.get(used.line["provider"] or "")
+        model = scenario.model or used.line["model_requested"]
         if seller is None or model is None:
-            return _Priced(None, without_tier=False)
-        at = datetime.fromisoformat(line["time"])
-        served = line["model_served"] if scenario.model is None else None
+            return _NO_PRICE
         price = self.book.find(
             seller.name,
             seller.kind,
             model,
-            served=served,
+            served=used.line["model_served"] if scenario.model is None else None,
             price_as=seller.price_as,
             discount=seller.discount,
-            at=at,
+            at=used.at,
         )
+        asked = scenario.service_tier
         settled = settle(
-            _usage(line, scenario),
+            used.as_in(scenario),
             price,
             price_as=None,
             reached=True,
             estimate=None,
             estimate_basis="",
-            service_tier=scenario.service_tier,
-            at=at,
+            service_tier=asked,
+            at=used.at,
         )
-        without_tier = any(flag.startswith("tier_unpriced:") for flag in settled.flags)
-        incomplete = any(flag.startswith("unpriced_unit:") for flag in settled.flags)
-        unknown = incomplete or (without_tier and scenario.service_tier is not None)
+        without_tier = _has(settled.flags, "tier_unpriced:")
+        unknown = _has(settled.flags, "unpriced_unit:") or (without_tier and asked is not None)
         return _Priced(None if unknown else settled.cost_usd, without_tier)
 
 
-def _usage(line: Line, scenario: Scenario) -> Usage:
-    tokens: Mapping[str, int] = line["usage"]
-    if not scenario.cached:
-        moved: dict[str, int] = {}
-        for bucket, count in tokens.items():
-            bucket = _UNCACHED.get(bucket, bucket)  # noqa: PLW2901 - the same tokens under their other name
-            moved[bucket] = moved.get(bucket, 0) + count
-        tokens = moved
-    return Usage(
-        tokens,
-        {unit: count if isinstance(count, int) else Decimal(str(count)) for unit, count in line["units"].items()},
-        service_tier=line["service_tier"] if scenario.service_tier is None else None,
-    )
+class _Used:
+    """What an attempt used, and when."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.at = datetime.fromisoformat(line["time"])
+        self._units = {
+            unit: count if isinstance(count, int) else Decimal(str(count)) for unit, count in line["units"].items()
+        }
+
+    def as_in(self, scenario: Scenario) -> Usage:
+        """The usage, with or without a cache, and the tier that served where no other is asked for."""
+        tokens: Mapping[str, int] = self.line["usage"]
+        if not scenario.cached:
+            tokens = _uncached(tokens)
+        return Usage(
+            tokens, self._units, service_tier=self.line["service_tier"] if scenario.service_tier is None else None
+        )
+
+
+def _uncached(tokens: Mapping[str, int]) -> dict[str, int]:
+    moved: dict[str, int] = {}
+    for bucket, count in tokens.items():
+        name = _UNCACHED.get(bucket, bucket)
+        moved[name] = moved.get(name, 0) + count
+    return moved
+
+
+def _has(flags: Iterable[str], prefix: str) -> bool:
+    return any(flag.startswith(prefix) for flag in flags)
 
 
 def _count(figures: Iterable[Figures], priced: Iterable[_Priced], paid: Decimal | None) -> None:

@@ -185,16 +185,16 @@ _PLANS: Final = (
     "usage",
     "surcharge",
     "fees",
-    "fees on surcharge",
+    "fees on\nsurcharge",
     "cost USD",
-    "without those fees",
-    "more than paid",
+    "without\nthose fees",
+    "more\nthan paid",
     "%",
 )
 
 
 def _write_tables(found: comparing.Comparison, by: Sequence[str], out: TextIO) -> None:
-    grid(out, _PLANS, list(_plan_rows(found)), first_to_go=("usage", "fees", "surcharge", "fees on surcharge"))
+    grid(out, _PLANS, list(_plan_rows(found)), first_to_go=("usage", "fees", "surcharge", "fees on\nsurcharge"))
     names = [_AS_PAID, *map(printable, found.plans)]
     total = ["total", cents(found.spent.known.direct), *(_total(cost.total) for cost in found.plans.values())]
     if len(found.months) > 1:

@@ -62,7 +62,7 @@ def grid(
     names: int = 1,
     first_to_go: Sequence[str] = (),
 ) -> None:
-    """Write a table of names (the first columns) and figures.
+    """Write a table of names (the first columns) and figures. A heading may have two lines.
 
     A terminal without room for all columns does without `first_to_go`, in this order, which is said below.
     """
@@ -73,7 +73,10 @@ def grid(
 
     # Not a terminal: a line is as long as it must be, for grep has no use for folded cells.
     console = Console(file=out, highlight=False, width=None if out.isatty() else 10_000)
-    widths = [max(map(len, column)) + _GAP for column in zip(headings, *rows, strict=True)]
+    widths = [
+        max(len(line) for cell in column for line in cell.split("\n")) + _GAP
+        for column in zip(headings, *rows, strict=True)
+    ]
     shown = list(range(len(headings)))
     for place in map(list(headings).index, first_to_go):
         if sum(widths[each] for each in shown) + 2 > console.width:
@@ -89,7 +92,7 @@ def grid(
     for row in rows:
         table.add_row(*(Text(row[place]) for place in shown))
     console.print(table)
-    if missing := [heading for place, heading in enumerate(headings) if place not in shown]:
+    if missing := [heading.replace("\n", " ") for place, heading in enumerate(headings) if place not in shown]:
         console.print(f"Not shown, for want of room: {', '.join(missing)}. --json has all.", style="yellow")
 
 
