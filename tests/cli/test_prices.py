@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from costspan.cli.price_commands import prices
 from costspan.cli.source import Source
 from costspan.cli.tables import UNKNOWN
 from costspan.wire import json
+from docs.pages import DOCS, section
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -256,3 +258,25 @@ def test_each_command_shows_an_example(command: str) -> None:
 
     assert code == 0
     assert f"Example: costspan prices {command}" in " ".join(out.split())
+
+
+PAGE = section(DOCS / "cost.md", "prices: where they come from, and how good they are")
+EXAMPLES: list[str] = re.findall(r"```text\n\$ (.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.partition("\n")[0])
+def test_the_examples_of_the_manual_are_what_is_printed(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for language, name in (("yaml", "gateway.yaml"), ("json", "list.json")):
+        (tmp_path / name).write_text(re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[0])
+    command, _, printed = example.partition("\n")
+
+    _, out, _ = run(*command.removeprefix("costspan prices ").split())
+
+    assert out == printed
+
+
+def test_every_command_is_in_the_manual() -> None:
+    assert [name for name in ("list", "lint", "diff", "age", "import") if f"`{name}" not in PAGE] == []
