@@ -17,11 +17,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from costspan.ir.usage import BUCKETS
-from costspan.pricing.rates import ZERO, Hours, Rates, Row, ServiceTier, Tier
+from costspan.pricing.rates import EXACT, ZERO, Hours, Rates, Row, ServiceTier, Tier
 from costspan.wire import json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _BUCKET_OF: Mapping[str, str] = MappingProxyType(
     {
@@ -66,8 +66,14 @@ _HARMLESS_GAPS = frozenset(
 _TIER_CONTEXTS = ("service_tier", "processing", "speed")
 """Contexts of variants whose value is a way of being served: `flex`, `batch`, `fast`."""
 
+_NO_TIER = Tier(-1, Rates())
+
 _FREE = ":free"
 """OpenRouter's suffix of models that cost nothing. The catalog lists them without prices."""
+
+_US_ONLY = Decimal("1.1")
+"""On every token of Claude 4.6 and later where `inference_geo` is `us`, which older models refuse; fees stay
+(platform.claude.com/docs/en/about-claude/pricing, 2026-08-23). The catalog does not know it."""
 
 _SEARCHES = re.compile(r"-search-(preview|api)")
 """OpenAI's models that always search and are billed for it. The catalog has no fee, usage reports no count."""
@@ -162,6 +168,9 @@ class _Model:
         gaps = base.keys() - {*_BUCKET_OF, *_UNIT_OF, *_HARMLESS_GAPS}
         if _SEARCHES.search(self.name) and "web_search_calls" not in rates.units:
             gaps |= {"web_search"}
+        service_tiers = {} if resold else _service_tiers(self._variants, begin)
+        if self._provider == "anthropic" and not resold:
+            service_tiers |= _within_the_us(rates, tiers, service_tiers)
         return Row(
             provider=self._provider,
             model=self.name,
@@ -170,7 +179,7 @@ class _Model:
             from_=begin,
             to=end,
             tiers=tiers,
-            service_tiers={} if resold else _service_tiers(self._variants, begin),
+            service_tiers=service_tiers,
             hours=hours,
             gaps=tuple(sorted(gaps)),
             least=self._least,
@@ -198,6 +207,39 @@ def _service_tiers(variants: list[Any], day: date | None) -> dict[str, ServiceTi
             merged[names[0]] = {**rates, **merged.get(names[0], {})}
     made = {name: _rates(rates) for name, rates in merged.items()}
     return {name: ServiceTier(rates=rates, tiers=tiers) for name, (rates, tiers) in made.items()}
+
+
+def _within_the_us(
+    rates: Rates, tiers: tuple[Tier, ...], service_tiers: Mapping[str, ServiceTier]
+) -> dict[str, ServiceTier]:
+    """The tiers `us` and `<tier>-us`: what Anthropic bills where it answers within the US only."""
+    ways = {"us": ServiceTier()} | {f"{name}-us": each for name, each in service_tiers.items()}
+    return {name: _us_only(rates, tiers, way) for name, way in ways.items()}
+
+
+def _us_only(rates: Rates, tiers: tuple[Tier, ...], way: ServiceTier) -> ServiceTier:
+    """`way` with all that it leaves to `rates` and `tiers`, each rate dearer."""
+    own = way.rates or Rates()
+    left = [Tier(tier.above, _without(tier.rates, own)) for tier in tiers]
+    thresholds = sorted({tier.above for tier in (*left, *way.tiers)})
+    return ServiceTier(
+        rates=_dearer(rates.overlaid(own)),
+        tiers=tuple(Tier(above, _dearer(_at(left, above).overlaid(_at(way.tiers, above)))) for above in thresholds),
+    )
+
+
+def _at(tiers: Sequence[Tier], above: int) -> Rates:
+    return max((tier for tier in tiers if tier.above <= above), key=lambda tier: tier.above, default=_NO_TIER).rates
+
+
+def _without(rates: Rates, others: Rates) -> Rates:
+    return Rates({bucket: rate for bucket, rate in rates.tokens.items() if bucket not in others.tokens})
+
+
+def _dearer(rates: Rates) -> Rates:
+    return Rates(
+        {bucket: EXACT.multiply(rate, _US_ONLY) for bucket, rate in rates.tokens.items()}, rates.units, rates.per
+    )
 
 
 def _start(when: json.Object | None) -> date | None:

@@ -5,7 +5,7 @@ Parts are disjoint because buckets are; the total is their sum. Approximations a
     billed_as:<bucket>:<other>   no own rate, billed at another bucket's, which may be wrong
     unpriced_bucket:<bucket>     tokens without any rate; the cost is incomplete (`settle` makes it unpriced)
     unpriced_unit:<unit>         units without a fee; the rest of the cost is exact
-    tier_unpriced:<tier>         served in a tier we have no price for; billed at the base rates
+    tier_unpriced:<tier>         served in a tier we have no price for; billed at the base rates (`fast-us`: as `fast`)
     tier_assumed                 the provider did not say which tier served; the requested one was billed
     served_other_model           another model than the requested one answered, and its price is billed
     unmapped:<name>              the source prices something that usage has no bucket for
@@ -48,6 +48,9 @@ TIER_ALIASES: Mapping[str, str] = MappingProxyType(
         "on_demand_priority": "priority",
     }
 )
+
+_WITHIN_US = "-us"
+"""Anthropic's `fast-us` costs a tenth more than `fast`: where only the latter has a price, that is the nearest one."""
 
 _LONGEST_NAME = 32
 """Characters of an upstream's word that a flag repeats."""
@@ -123,5 +126,6 @@ def _service_tier(served: str | None, requested: str | None, price: Price) -> tu
             return name, () if served else ("tier_assumed",)
     if plain in BASE_TIERS:
         return None, ()
+    near = plain.removesuffix(_WITHIN_US)
     unpriced = f"tier_unpriced:{plain[:_LONGEST_NAME]}"
-    return None, (unpriced,) if served else (unpriced, "tier_assumed")
+    return near if near in price.service_tiers else None, (unpriced,) if served else (unpriced, "tier_assumed")

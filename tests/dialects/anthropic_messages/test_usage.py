@@ -143,6 +143,11 @@ def test_reports_are_cumulative_the_last_counts_field_by_field() -> None:
 SPEEDS: dict[str, tuple[dict[str, Any], str]] = {
     "fast": ({"service_tier": "standard", "speed": "fast"}, "fast"),
     "fast without a tier": ({"speed": "fast"}, "fast"),
+    "within the US": ({"service_tier": "standard", "inference_geo": "us"}, "us"),
+    "fast within the US": ({"speed": "fast", "inference_geo": "us"}, "fast-us"),
+    "a batch within the US": ({"service_tier": "batch", "inference_geo": "us"}, "batch-us"),
+    "anywhere": ({"service_tier": "standard", "inference_geo": "global"}, "standard"),
+    "not told where": ({"service_tier": "standard", "inference_geo": "not_available"}, "standard"),
     "standard": ({"service_tier": "priority", "speed": "standard"}, "priority"),
     "of no kind": ({"service_tier": "batch", "speed": 2}, "batch"),
 }

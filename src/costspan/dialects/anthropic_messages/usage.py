@@ -37,6 +37,7 @@ class UsageReader:
         self._compactions: list[dict[str, int]] = []
         self._tier: str | None = None
         self._speed: str | None = None
+        self._only_us = False
         self._inconsistent = False
         self.usage: Usage | None = None
         """As known so far; None until a usable count was seen."""
@@ -50,6 +51,8 @@ class UsageReader:
             self._tier = tier
         if isinstance(speed := report.get("speed"), str):  # priced as a tier is: `fast` costs a multiple
             self._speed = None if speed == "standard" else speed
+        if isinstance(where := report.get("inference_geo"), str):
+            self._only_us = where == "us"
         if (iterations := report.get("iterations")) is not None:
             self._iterate(iterations)
         if self._counts or self._compactions:
@@ -85,12 +88,21 @@ class UsageReader:
             tokens={bucket: count for bucket, count in tokens.items() if count},
             units={"web_search_calls": searches} if searches else {},
             inconsistent=self._inconsistent,
-            service_tier=self._speed or self._tier,
+            service_tier=self._served(),
         )
         if before and _is_lower(usage, before):
             self._inconsistent = True
             return Usage(usage.tokens, usage.units, inconsistent=True, service_tier=usage.service_tier)
         return usage
+
+    def _served(self) -> str | None:
+        """The way of being served as prices know it: `fast`, `batch`, `us`, `fast-us`."""
+        tier = self._speed or self._tier
+        if not self._only_us:
+            return tier
+        # Answered within the US only, at 1.1 times the price of every token
+        # (platform.claude.com/docs/en/build-with-claude/data-residency and about-claude/pricing, read 2026-11-25).
+        return "us" if tier in {None, "standard"} else f"{tier}-us"
 
     def _buckets(self, counts: dict[str, int]) -> dict[str, int]:
         written, written_1h = self._cache_writes(counts)
