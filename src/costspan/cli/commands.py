@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -274,6 +275,54 @@ def what_if(  # noqa: PLR0913, PLR0917 - options
     )
 
 
+@app.command(epilog="Example: costspan reconcile usage.json costs.json --since 2026-10-01 --until 2026-11-01")
+def reconcile(  # noqa: PLR0913, PLR0917 - options
+    exports: Annotated[
+        list[Path],
+        typer.Argument(metavar="EXPORT", exists=True, dir_okay=False, help="The provider's files: JSON, CSV, .gz."),
+    ],
+    config: Config = None,
+    ledger: Ledger = None,
+    provider: Annotated[str | None, typer.Option(help="The account that is billed; else all of its kind.")] = None,
+    export_format: Annotated[str | None, typer.Option("--format", help="Whose export it is; else found out.")] = None,
+    since: Annotated[str | None, typer.Option(help="First day, UTC; else the export's.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this day, UTC; else to the export's last.")] = None,
+    tolerance: Annotated[str, typer.Option(help="USD that may remain unexplained.")] = "0",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Hold the ledger against the provider's own export of usage and costs; give each difference its cause.
+
+    Exits 0 when all is explained within the tolerance, 1 when not, 2 when an export cannot be read.
+    """
+    import sys  # noqa: PLC0415
+
+    from costspan.billing.exports import FORMATS  # noqa: PLC0415
+    from costspan.cli.list_prices import ListPrices  # noqa: PLC0415
+    from costspan.cli.reconcile import Question, run_reconcile  # noqa: PLC0415
+    from costspan.cli.source import find, ledger_dir  # noqa: PLC0415
+
+    if export_format is not None and export_format not in FORMATS:
+        raise typer.BadParameter(f"expected one of {', '.join(FORMATS)}", param_hint="--format")
+    question = Question(
+        exports,
+        provider,
+        export_format,
+        _day(since, "--since"),
+        _day(until, "--until"),
+        _usd(tolerance, "--tolerance"),
+    )
+    raise typer.Exit(
+        run_reconcile(
+            question,
+            ledger or ledger_dir(config),
+            ListPrices(find(config)),
+            output="json" if as_json else "table",
+            out=sys.stdout,
+        )
+    )
+
+
 def _check_listen(listen: str | None) -> None:
     from costspan.config.schema import listen_address  # noqa: PLC0415
 
@@ -292,6 +341,25 @@ def _instant(text: str | None, option: str) -> datetime | None:
     except ValueError:
         raise typer.BadParameter("expected a day such as 2026-11-01 or an instant", param_hint=option) from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _day(text: str | None, option: str) -> date | None:
+    """A whole UTC day."""
+    instant = _instant(text, option)
+    if instant is not None and (instant.tzinfo is not UTC or instant.time() != time()):
+        raise typer.BadParameter("whole UTC days are compared: expected a day such as 2026-11-01", param_hint=option)
+    return instant.date() if instant else None
+
+
+def _usd(text: str, option: str) -> Decimal:
+    """An amount that is none below zero."""
+    try:
+        usd = Decimal(text)
+    except InvalidOperation:
+        usd = Decimal("NaN")
+    if not usd.is_finite() or usd < 0:
+        raise typer.BadParameter("expected an amount such as 0.50", param_hint=option)
+    return usd
 
 
 def _conditions(texts: list[str]) -> dict[str, list[str]]:
