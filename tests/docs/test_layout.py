@@ -43,6 +43,7 @@ NAME_VENDORS = {
     "cli/demo.py": "the demonstration's configuration",
     "config/environment.py": "an example in the file that `init` writes",
     "config/providers.py": "settings that one kind has, named in their descriptions",
+    "pricing/catalog.py": "a premium of one provider that the catalog does not have",
     "server/models.py": "the two shapes of GET /v1/models",
     "server/paths.py": "paths that no dialect has to itself",
     "server/protocol.py": "errors below the handlers, in the dialect of the path",
