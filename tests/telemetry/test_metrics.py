@@ -67,6 +67,40 @@ def test_an_attempt_without_even_an_estimate_is_not_unpriced() -> None:
     assert points(recorded, "costspan.cost.usd") == {}
 
 
+def test_drift_is_what_the_provider_s_own_figures_are_above_and_below_ours() -> None:
+    recorded = metrics()
+    for ours, reported in (("0.10", "0.13"), ("0.10", "0.08"), ("0.10", "0.10")):
+        attempt = replace(ANSWERED, cost_usd=Decimal(ours), cost_reported_usd=Decimal(reported))
+        recorded.record_attempt(attempt)
+
+    assert {
+        dict(labels)["direction"]: value for labels, value in points(recorded, "costspan.cost.drift_usd").items()
+    } == {
+        "over": Decimal("0.03"),
+        "under": Decimal("0.02"),
+    }
+
+
+def test_drift_is_against_our_own_figure_where_the_provider_s_was_taken() -> None:
+    recorded = metrics()
+    taken = replace(ANSWERED, cost_status="provider", cost_usd=Decimal("0.9"), cost_reported_usd=Decimal("0.9"))
+    recorded.record_attempt(replace(taken, cost_computed_usd=Decimal("1.25")))
+    recorded.record_attempt(taken)  # of a model without a price: nothing to compare
+
+    (labels,) = (labels for labels, value in points(recorded, "costspan.cost.drift_usd").items() if value)
+    assert dict(labels) == {"provider": "anthropic", "model": "claude-sonnet-4-5", "direction": "under"}
+    assert points(recorded, "costspan.cost.drift_usd")[labels] == Decimal("0.35")
+
+
+def test_there_is_no_drift_where_nobody_reports_or_nothing_is_known() -> None:
+    recorded = metrics()
+    recorded.record_attempt(ANSWERED)
+    recorded.record_attempt(replace(ANSWERED, cost_usd=None, cost_status="unpriced", cost_reported_usd=Decimal(1)))
+    recorded.record_attempt(replace(FAILED, cost_reported_usd=Decimal(1)))
+
+    assert points(recorded, "costspan.cost.drift_usd") == {}
+
+
 def test_tokens_are_counted_by_type_and_only_when_reported() -> None:
     recorded = metrics("team")
     recorded.record_attempt(ANSWERED)

@@ -97,6 +97,7 @@ def test_the_metrics_of_an_exchange() -> None:
         "costspan_attempts",
         "costspan_config_generation",
         "costspan_config_reload_success",
+        "costspan_cost_drift_usd",
         "costspan_cost_usd",
         "costspan_inflight",
         "costspan_ledger_degraded",

@@ -200,6 +200,7 @@ class Run:
             flags=flags,
             estimate_basis=settled.basis,
             cost_reported_usd=usage.reported_cost if usage else None,
+            cost_computed_usd=settled.computed_usd if settled.status == "provider" else None,
         )
 
     def _price_found(self) -> Price | None:

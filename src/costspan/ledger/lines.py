@@ -63,6 +63,7 @@ def attempt(ended: Attempt) -> bytes:
         "cost_status": ended.cost_status,
         "cost_parts": _parts(ended.cost_parts),
         "cost_reported_usd": money(ended.cost_reported_usd),
+        "cost_computed_usd": money(ended.cost_computed_usd),
         "estimate_basis": ended.estimate_basis,
         "price_source": ended.price_source,
         "price_version": ended.price_version,

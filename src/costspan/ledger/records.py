@@ -100,6 +100,14 @@ class Attempt:
     estimate_basis: str | None = None
     cost_reported_usd: Decimal | None = None
     """What the provider itself said it cost, kept beside ours."""
+    cost_computed_usd: Decimal | None = None
+    """Status provider: usage times price, kept beside the provider's figure that was taken. None where not known."""
+
+    @property
+    def drift_usd(self) -> Decimal | None:
+        """By how much the provider's own figure is above ours; None unless both are known."""
+        ours = self.cost_computed_usd if self.cost_status == "provider" else self.cost_usd
+        return None if ours is None or self.cost_reported_usd is None else self.cost_reported_usd - ours
 
 
 @dataclass(slots=True)

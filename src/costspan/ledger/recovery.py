@@ -257,6 +257,7 @@ def _attempt(started: json.Object) -> json.Object:
         "cost_status": "unpriced" if estimate is None else "estimated",
         "cost_parts": {},
         "cost_reported_usd": None,
+        "cost_computed_usd": None,
         **_same(started, "estimate_basis", "price_source", "price_version"),
         "service_tier": None,
         "flags": [],

@@ -71,21 +71,25 @@ def settle(  # noqa: PLR0913 - one fact each, keyword-only
     if usage is None:
         return _settle_unreported(price, estimate, estimate_basis)
     computed = cost(usage, price, service_tier=service_tier, at=at) if price else None
+    whole = computed is not None and not _lacks_a_price(computed)
     if price_as == "provider" and usage.reported_cost is not None:
         if usage.reported_cost.is_finite() and usage.reported_cost >= 0:
-            return _settle_reported(usage.reported_cost, computed)
+            return _settle_reported(usage.reported_cost, computed, whole=whole)
         computed = computed and replace(computed, flags=(*computed.flags, "reported_cost_invalid"))
     if computed is None or price is None:
         return Settlement(None, None, "unpriced")
-    if any(flag.startswith("unpriced_bucket:") for flag in computed.flags) or _nothing_priced(computed):
+    if not whole:
         return Settlement(None, None, "unpriced", computed.parts, computed.flags)
     status: Status = "free" if price.free else "exact"
     return Settlement(computed.total, None, status, computed.parts, computed.flags, computed_usd=computed.total)
 
 
-def _nothing_priced(computed: Cost) -> bool:
-    """Whether units were used and no price took any notice: a cost of 0 would be a lie."""
-    return not computed.parts and any(flag.startswith("unpriced_unit:") for flag in computed.flags)
+def _lacks_a_price(computed: Cost) -> bool:
+    """Whether tokens have no rate, or units were used and no price took any notice: a cost of 0 would be a lie."""
+    return any(
+        flag.startswith("unpriced_bucket:") or (not computed.parts and flag.startswith("unpriced_unit:"))
+        for flag in computed.flags
+    )
 
 
 def _settle_unreported(price: Price | None, estimate: Decimal | None, basis: str) -> Settlement:
@@ -96,10 +100,11 @@ def _settle_unreported(price: Price | None, estimate: Decimal | None, basis: str
     return Settlement(None, estimate, "estimated", basis=basis)
 
 
-def _settle_reported(reported: Decimal, computed: Cost | None) -> Settlement:
+def _settle_reported(reported: Decimal, computed: Cost | None, *, whole: bool) -> Settlement:
     """Take the provider's figure. Its parts are unknown; ours are left out because they need not sum to it."""
     flags = computed.flags if computed else ()
-    return Settlement(reported, None, "provider", flags=flags, computed_usd=computed.total if computed else None)
+    known = computed.total if computed and whole else None
+    return Settlement(reported, None, "provider", flags=flags, computed_usd=known)
 
 
 def weakest(statuses: Iterable[Status]) -> Status:

@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from costspan.config.labels import RESERVED, label_name
+from costspan.pricing.rates import ZERO
 from costspan.telemetry import semconv as s
 from costspan.telemetry.attributes import clean, failed, input_tokens, output_tokens
 
@@ -161,6 +162,11 @@ class Metrics:
             s.COST_USD, "{USD}", "Cost of attempts. Estimates have a status of their own: do not add them up.",
             (*target, "status", *self._attributes),
         )  # fmt: skip
+        self._drift = _counter(
+            s.COST_DRIFT, "{USD}",
+            "By how much the provider's own figures are above (over) or below (under) ours, attempt by attempt.",
+            ("provider", "model", "direction"),
+        )  # fmt: skip
         self._attempts = _counter(
             s.ATTEMPTS, "{attempt}", "Upstream calls made.", ("provider", "route", "outcome", "error_type")
         )
@@ -189,7 +195,8 @@ class Metrics:
                 instrument.collect()
                 for instrument in (self._tokens, self._duration, self._first_chunk, self._served, self._overhead)
             ]
-            families += [instrument.collect() for instrument in (self._cost, self._attempts, self._unpriced)]
+            counters = (self._cost, self._drift, self._attempts, self._unpriced)
+            families += [instrument.collect() for instrument in counters]
         return families + self._collect_gauges()
 
     def _collect_gauges(self) -> list[Family]:
@@ -227,6 +234,9 @@ class Metrics:
             self._cost.add((provider, model, route, attempt.cost_status, *attributes), cost)
         elif attempt.cost_status == "unpriced":
             self._unpriced.add((provider, model, route, *attributes), 1)
+        if (drift := attempt.drift_usd) is not None:
+            self._drift.add((provider, model, "over"), max(drift, ZERO))
+            self._drift.add((provider, model, "under"), max(-drift, ZERO))
         self._attempts.add((provider, route, attempt.outcome, error), 1)
 
     def _bounded(self, label: str, value: str) -> str:
