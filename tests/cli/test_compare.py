@@ -313,6 +313,12 @@ def test_a_configuration_that_is_not_valid_is_told(tmp_path: Path, capsys: pytes
     assert "did you mean top_up?" in capsys.readouterr().err
 
 
+def test_the_keys_need_not_be_here(mixed: Path, tmp_path: Path) -> None:
+    source = configuration(tmp_path, CONFIGURATION.replace("${KEY:-x}", "${A_KEY_THAT_IS_NOT_HERE}"))
+
+    assert document(source, mixed)["paid"]["cost_usd"] == "110"
+
+
 def test_an_empty_ledger_is_no_error(tmp_path: Path) -> None:
     assert compare(configuration(tmp_path), tmp_path, output="table") == (
         0,

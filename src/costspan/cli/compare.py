@@ -48,7 +48,7 @@ def run_compare(  # noqa: PLR0913 - one option each, keyword-only
         remark(_NAME, f"a plan's cost has no part for each {BUCKET}")
         return 2
     try:
-        config = source.load().config
+        config = source.load_to_look_at().config
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person at the terminal
         return EX_CONFIG

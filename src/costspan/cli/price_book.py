@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from costspan import snapshot as snapshots
-from costspan.config.load import load
-from costspan.errors import ConfigError
 from costspan.pricing.lint import Reach
 from costspan.routing.plan import Leaf
 from costspan.server.catalog import CatalogReader
@@ -20,16 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from costspan.cli.source import Source
-    from costspan.config.load import Loaded
     from costspan.pricing.catalog import Catalog
     from costspan.pricing.rates import Row
     from costspan.providers.account import Account
     from costspan.snapshot import Snapshot
-
-_MISSING = re.compile(r"the environment variable (\w+) is (?:not set|empty)$")
-_PLACEHOLDER = "not-set"
-"""Stands for a variable that is not set here: prices can be looked at where the keys are not. Not a number, so that
-nothing is ever priced by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +117,9 @@ class Prices:
 
 def read(source: Source) -> Prices:
     """Read the configuration and the catalog. Raises `ConfigError`."""
-    loaded = _load(source)
+    loaded = source.load_to_look_at()
     prices = loaded.config.prices.model_copy(update={"catalog": "genai-prices"})
     with_catalog = loaded.config.model_copy(update={"prices": prices})
     catalog = CatalogReader().catalog(with_catalog)
     snapshot = snapshots.build(loaded, generation=0, catalog=catalog)
     return Prices(snapshot, catalog, snapshot.warnings)
-
-
-def _load(source: Source) -> Loaded:
-    """As the source loads, with a placeholder for each variable that is missing and has no default."""
-    try:
-        return source.load()
-    except ConfigError as error:
-        missing = {match[1] for problem in error.problems if (match := _MISSING.search(str(problem)))}
-        if source.path is None or not missing:
-            raise
-    return load(source.path, {**os.environ, **dict.fromkeys(missing, _PLACEHOLDER)})

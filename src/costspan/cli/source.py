@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ KNOWN = tuple(
 )
 """Providers that a key is all to know of."""
 
+_MISSING = re.compile(r"the environment variable (\w+) is (?:not set|empty)$")
+_PLACEHOLDER = "not-set"
+"""Stands for a variable that is not set here. Not a number, so that nothing is ever priced by it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -39,6 +44,19 @@ class Source:
         if self.path is None:
             return from_environment(os.environ, KNOWN)
         return load(self.path, os.environ)
+
+    def load_to_look_at(self) -> Loaded:
+        """As `load`, with a placeholder for each variable that is missing and has no default. Raises `ConfigError`.
+
+        Prices, plans and discounts can be looked at where the keys are not.
+        """
+        try:
+            return self.load()
+        except ConfigError as error:
+            missing = {match[1] for problem in error.problems if (match := _MISSING.search(str(problem)))}
+            if self.path is None or not missing:
+                raise
+        return load(self.path, {**os.environ, **dict.fromkeys(missing, _PLACEHOLDER)})
 
     @property
     def name(self) -> str:

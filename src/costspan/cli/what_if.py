@@ -58,7 +58,7 @@ def run_what_if(  # noqa: PLR0913 - one option each, keyword-only
     configuration, which has the prices, is not valid.
     """
     try:
-        loaded = source.load()
+        loaded = source.load_to_look_at()
         snapshot = _snapshot(loaded, targets)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person at the terminal
