@@ -125,6 +125,7 @@ ROWS: dict[str, tuple[Row, list[str]]] = {
         row(input="1", output="2", cache_read="0.5", tiers=(Tier(9, rates_of(rates(cache_read="2"))),)),
         ["error: above 9: cache_read 2 is dearer than input 1"],
     ),
+    "cache reads as dear": (row(input="1", output="1", cache_read="1"), []),
     "output cheaper": (row(input="3", output="2"), ["warning: output 2 is cheaper than input 3"]),
     "free reasoning": (
         row(input="1", output="2", reasoning="0"),

@@ -162,6 +162,11 @@ MODES: dict[str, tuple[str, str, dict[str, str]]] = {
         '"input_cost_per_second": 0.0001, "output_cost_per_second": 0.0001',
         {"per_audio_second": "0.0001"},
     ),
+    "a second, this way nothing": (
+        "audio_transcription",
+        '"input_cost_per_second": 0.0, "output_cost_per_second": 0.0001',
+        {"per_audio_second": "0.0001"},
+    ),
     "a second, the other way nothing": (
         "audio_transcription",
         '"input_cost_per_second": 3.083e-05, "output_cost_per_second": 0.0',
