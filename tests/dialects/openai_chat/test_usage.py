@@ -196,6 +196,23 @@ def test_the_providers_own_cost_is_read_exactly(report: dict[str, Any], expected
     assert usage.reported_cost == expected
 
 
+BESIDE: dict[str, tuple[Any, Decimal | None]] = {
+    "in USD": ({"usd": 0.00023905, "diem": 0}, Decimal("0.00023905")),
+    "in its own coin too": ({"usd": 0.0001, "diem": 0.0002}, None),
+    "nonsense": ({"usd": "much"}, None),
+    "empty": ({}, None),
+    "no object": (7, None),
+}
+
+
+@pytest.mark.parametrize(("cost", "expected"), BESIDE.values(), ids=BESIDE.keys())
+def test_venice_states_its_cost_beside_the_usage(cost: Any, expected: Decimal | None) -> None:
+    usage = openai_chat.read_usage({"usage": {"prompt_tokens": 1}, "cost": cost})
+
+    assert usage is not None
+    assert usage.reported_cost == expected
+
+
 def test_the_served_tier_and_searches_are_read() -> None:
     report = {"prompt_tokens": 1, "server_tool_use_details": {"web_search_requests": 3}, "service_tier": "standard"}
 

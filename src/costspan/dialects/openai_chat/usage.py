@@ -11,13 +11,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from costspan.dialects.counts import reported_cost
+from costspan.dialects.counts import reported_cost, within
 from costspan.dialects.openai_chat.vocabulary import REASONING_OUTSIDE_COMPLETION, RESEARCH_APART
 from costspan.dialects.types import PLAIN
 from costspan.ir.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from decimal import Decimal
 
     from costspan.dialects.types import Profile
     from costspan.wire import json
@@ -43,7 +44,18 @@ def read_usage(body: json.Object, profile: Profile = PLAIN) -> Usage | None:
     if report.get("prompt_tokens") is None and report.get("completion_tokens") is None:
         return None
     tier = body.get("service_tier") or report.get("service_tier")
-    return _Reader(report, profile).usage(tier if isinstance(tier, str) else None)
+    return _Reader(report, profile).usage(tier if isinstance(tier, str) else None, _cost(body, report))
+
+
+def _cost(body: json.Object, report: json.Object) -> Decimal | None:
+    """USD as the provider states it: in its report, or beside it (Venice, recorded 2026).
+
+    What Venice bills in a coin of its own is no USD, and the rest then not all.
+    """
+    beside = within(body, "cost")
+    if beside and not beside.get("diem"):
+        return reported_cost({"cost": beside.get("usd")})
+    return reported_cost(report)
 
 
 class _Reader:
@@ -54,7 +66,7 @@ class _Reader:
         self._profile = profile
         self._inconsistent = False
 
-    def usage(self, service_tier: str | None) -> Usage:
+    def usage(self, service_tier: str | None, cost: Decimal | None) -> Usage:
         prompt = self._count(self._report, "prompt_tokens")
         tokens = self._input(prompt) | self._output(prompt)
         if RESEARCH_APART in self._profile.quirks:
@@ -65,7 +77,7 @@ class _Reader:
             units={"web_search_calls": searches} if searches else {},
             inconsistent=self._inconsistent,
             service_tier=service_tier,
-            reported_cost=reported_cost(self._report),
+            reported_cost=cost,
         )
 
     def _input(self, prompt: int) -> dict[str, int]:
