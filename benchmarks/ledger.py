@@ -14,6 +14,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ CALLS = 3_000
 STREAMED = 0.7
 LINES_A_CALL = 3
 BYTES_A_LINE = 1_150
+LIMIT_SECONDS = 3_600
 MODELS = {
     ("openai", "gpt-5"): ("1.25", "0.125", "10"),
     ("openai", "gpt-5-mini"): ("0.25", "0.025", "2"),
@@ -160,20 +162,17 @@ def template(line: bytes) -> bytes:
     )
 
 
-def blocks(count: int, seed: int) -> Iterator[bytes]:
+def blocks(calls: Sequence[bytes], count: int, day_number: int) -> Iterator[bytes]:
     """`count` lines of one day, in pieces."""
-    choose = random.Random(seed)
-    calls = [b"".join(map(template, call(choose))) for _ in range(CALLS)]
     picture = b"%sT%02d:%02d:%02d.%03dZ"
-    day = (FIRST_DAY + timedelta(days=seed)).date().isoformat().encode()
+    day = (FIRST_DAY + timedelta(days=day_number)).date().isoformat().encode()
     total = count // LINES_A_CALL
-    prefix = choose.getrandbits(32)
     for first in range(0, total, 1_000):
         piece = []
         for number in range(first, min(first + 1_000, total)):
             milli = number * 86_400_000 // max(total, 1)
             second, milli = divmod(milli, 1_000)
-            ids = b"%08x-%04x-7%03x-8000-%012x" % (prefix, seed, number & 0xFFF, number)
+            ids = b"0190a7c0-%04x-7%03x-8000-%012x" % (day_number, number & 0xFFF, number)
             values = {
                 b"exchange": b"cs_" + ids,
                 b"attempt": b"at_" + ids,
@@ -188,11 +187,13 @@ def write(folder: Path, count: int) -> int:
     """Write `count` lines to `folder`, spread over a month. Returns their bytes."""
     if (free := shutil.disk_usage(folder)).free - count * BYTES_A_LINE < free.total // 10:
         raise SystemExit(f"{count} lines take about {count * BYTES_A_LINE >> 30} GiB, and the disk has not enough")
+    choose = random.Random(0)
+    calls = [b"".join(map(template, call(choose))) for _ in range(CALLS)]
     size = 0
     for day in range(DAYS):
         name = folder / f"costspan-{(FIRST_DAY + timedelta(days=day)).date().isoformat()}.jsonl"
         with name.open("wb") as file:
-            for block in blocks(count // DAYS, day):
+            for block in blocks(calls, count // DAYS, day):
                 size += file.write(block)
     return size
 
@@ -201,8 +202,12 @@ def measure(folder: Path, options: Sequence[str]) -> None:
     """Run the command as a user would; print its seconds and its largest resident size."""
     command = [sys.executable, "-m", "costspan", "report", "--ledger", str(folder), *options]
     began = time.perf_counter()
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(running.pid, 0)
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _, status, used = os.wait4(running.pid, 0)
+    except BaseException:
+        running.kill()
+        raise
     running.returncode = os.waitstatus_to_exitcode(status)
     if running.returncode:
         raise SystemExit(f"costspan report ended with {running.returncode}")
@@ -220,12 +225,18 @@ RUNS = (
 )
 
 
+def _give_up(_signal: int, _frame: object) -> None:
+    raise SystemExit(f"not done after {LIMIT_SECONDS} s")
+
+
 def main() -> None:
     """Write, measure, delete."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--lines", type=int, default=1_000_000)
     options.add_argument("--keep", type=Path, help="write the ledger to this folder and leave it there")
     chosen = options.parse_args()
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(LIMIT_SECONDS)
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="costspan-ledger-", dir=os.environ.get("TMPDIR", "/var/tmp")))
     try:
         folder.mkdir(parents=True, exist_ok=True)

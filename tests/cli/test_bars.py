@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 from costspan.cli.bars import draw
@@ -56,12 +57,20 @@ def test_days_without_records_have_their_place() -> None:
     ]
 
 
-def test_hours_too_unless_they_are_years_apart() -> None:
+def test_hours_too_unless_nearly_all_lines_would_be_empty() -> None:
     near = drawn(("hour",), {("2026-01-01T23",): sums("1"), ("2026-01-02T01",): sums("1")})
-    far = drawn(("hour",), {("2025-01-01T23",): sums("1"), ("2026-01-02T01",): sums("1")})
+    far = drawn(("hour",), {("2025-12-28T20",): sums("1"), ("2026-01-02T01",): sums("1")})
 
     assert [line.split()[0] for line in near] == ["2026-01-01T23", "2026-01-02T00", "2026-01-02T01", "total"]
-    assert [line.split()[0] for line in far] == ["2025-01-01T23", "2026-01-02T01", "total"]
+    assert [line.split()[0] for line in far] == ["2025-12-28T20", "2026-01-02T01", "total"]
+
+
+def test_a_year_of_days_has_its_few_gaps_shown() -> None:
+    days = [date(2026, 1, 1) + timedelta(days=number) for number in range(365) if number % 7]
+    lines = drawn(("day",), {(day.isoformat(),): sums("1") for day in days})
+
+    assert len(lines) == 363 + 1
+    assert lines[6] == "2026-01-08"
 
 
 def test_a_name_takes_no_more_than_its_part_of_the_width_and_steers_nothing() -> None:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 ATTEMPT = cast("Line", json.loads_object(lines.attempt(records.attempt())))
 NO_GROUPS = {
-    "type", "v", "id", "time", "usage", "units", "cost_usd", "cost_estimated_usd", "cost_parts", "cost_reported_usd",
-    "attributes", "duration_ms", "first_token_ms", "span_id", "exchange_span_id", "parent_span_id",
+    "type", "v", "id", "time", "attributes", "usage", "units", "duration_ms", "first_token_ms",
+    "cost_usd", "cost_estimated_usd", "cost_parts", "cost_reported_usd", "cost_computed_usd",
+    "span_id", "exchange_span_id", "parent_span_id",
 }  # fmt: skip
 """Amounts, and what is a single line's own."""
 

@@ -21,8 +21,8 @@ _SHORTEST: Final = 10
 """Cells of the longest bar, however long the names are."""
 _NAMES: Final = 0.4
 """Part of the width that names may take."""
-_MOST_FILLED: Final = 1_000
-"""Times without any record get a line of their own, but for so many."""
+_MOST_LINES: Final = 100
+"""Times without any record get a line of their own, unless that made more lines than this and than twice the others."""
 
 _STEPS: Final = {"day": ("%Y-%m-%d", timedelta(days=1)), "hour": ("%Y-%m-%dT%H", timedelta(hours=1))}
 
@@ -85,9 +85,12 @@ def _with_gaps(report: Report) -> dict[Group, Sums | None]:
     if len(report.by) != 1 or report.by[0] not in _STEPS:
         return groups
     pattern, step = _STEPS[report.by[0]]
-    times = [value for (value,) in report.groups if value is not None]
-    first, last = (datetime.strptime(value, pattern) for value in (times[0], times[-1]))  # noqa: DTZ007 - UTC, as all
-    if not times or (last - first) // step > _MOST_FILLED:
+    times = [value for (value,) in report.groups if value]
+    if not times:
         return groups
-    every = ((first + place * step).strftime(pattern) for place in range((last - first) // step + 1))
+    first, last = (datetime.strptime(value, pattern) for value in (times[0], times[-1]))  # noqa: DTZ007 - UTC, as all
+    count = (last - first) // step + 1
+    if count > max(_MOST_LINES, 2 * len(times)):
+        return groups
+    every = ((first + place * step).strftime(pattern) for place in range(count))
     return {(time,): report.groups.get((time,)) for time in every}
