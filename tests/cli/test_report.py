@@ -6,7 +6,8 @@ import csv
 from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -17,9 +18,6 @@ from costspan.ledger import lines
 from costspan.ledger.focus import COLUMNS
 from costspan.wire import json
 from fakes import ledger_records as records
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def attempt(id_: str = "at_1", **changes: Any) -> bytes:
@@ -237,3 +235,35 @@ def test_the_command_passes_everything_on(ledger: Path) -> None:
 
     assert result.output.splitlines()[1:] == ["checkout,1,3,0,1,330,300,60,0.000225,0.0000000123"]
     assert nothing.output.splitlines()[1:] == []
+
+
+def test_the_examples_in_the_docs_are_what_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [("search", 1, "4.125"), ("search", 3, "1.5"), ("checkout", 1, "0.75"), ("checkout", 3, None)]
+    for number, (team, day, cost) in enumerate(days):
+        started = records.started(f"at_{number}", f"cs_{number}")
+        started.time_ns = 1_793_491_200_000_000_000 + day * 86_400_000_000_000  # 2026-11-01 and so on
+        started.origin.attributes = {"team": team}
+        ended = replace(
+            records.attempt(started),
+            cost_usd=None if cost is None else Decimal(cost),
+            cost_status="estimated" if cost is None else "exact",
+            cost_estimated_usd=Decimal("0.5") if cost is None else None,
+            cost_parts={} if cost is None else {"output": Decimal(cost)},
+            usage={} if cost is None else {"input": 1_200_000, "cache_read": 300_000, "output": 90_000},
+        )
+        with (tmp_path / f"costspan-2026-11-0{day + 1}.jsonl").open("ab") as file:
+            file.write(lines.attempt(ended))
+            file.write(
+                lines.exchange(replace(records.exchange(), origin=started.origin, time_ns=started.time_ns), [ended])
+            )
+    monkeypatch.setenv("COLUMNS", "60")
+    text = (Path(__file__).parents[2] / "docs" / "cost.md").read_text()
+    _, _, section = text.partition("## report")
+    section, _, _ = section.partition("\n## ")
+    examples = [example.split("\n```")[0] for example in section.split("```text\n$ costspan ")[1:]]
+
+    for example in examples:
+        command, _, expected = example.partition("\n")
+        result = CliRunner().invoke(app, [*command.split(), "--ledger", str(tmp_path)])
+        assert (result.exit_code, [line.rstrip() for line in result.stdout.splitlines()]) == (0, expected.splitlines())
+    assert len(examples) == 2
