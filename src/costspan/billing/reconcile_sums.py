@@ -130,7 +130,7 @@ class Spent:
     """Names of the accounts whose attempts were counted."""
 
     def add(self, line: Line) -> None:
-        """Count one record. Raises one of `ledger.read.DAMAGED`, and has then counted nothing of it."""
+        """Count one record. Raises one of `ledger.read.DAMAGED`, and has then counted none of its figures."""
         if line["type"] != "attempt" or not self._wanted(line):
             return
         day = date.fromisoformat(line["time"][:10])
@@ -142,32 +142,32 @@ class Spent:
         counts = {bucket: Decimal(str(count)) for bucket, count in used.items() if count}
         late = _is_late(line)
         self.providers.add(line["provider"] or "")
+        cells = {bucket: self._bucket(day, identity, bucket) for bucket in (*counts, *parts)}
         for bucket, count in counts.items():
-            self._count(day, identity, bucket, count, late=late, priced=status != "unpriced")
+            cell = cells[bucket]
+            cell.quantity += count
+            if late:
+                cell.late += count
+            if status == "unpriced":
+                cell.unpriced += count
         attempts = self.attempts.setdefault((day, identity), Attempts())
         attempts.unpriced += status == "unpriced"
         if estimate is not None:
             attempts.estimated += 1
             attempts.estimated_usd = EXACT.add(attempts.estimated_usd, estimate)
-        if usd is None:
-            return
+        if usd is not None:
+            self._spend(attempts, usd, parts, cells)
+
+    @staticmethod
+    def _spend(attempts: Attempts, usd: Decimal, parts: Mapping[str, Decimal], cells: Mapping[str, Bucket]) -> None:
         if usd and not parts:
             attempts.whole += 1
             attempts.whole_usd = EXACT.add(attempts.whole_usd, usd)
         for bucket, part in parts.items():
-            cell = self._bucket(day, identity, bucket)
-            cell.usd = EXACT.add(cell.usd, part)
+            cells[bucket].usd = EXACT.add(cells[bucket].usd, part)
 
     def _wanted(self, line: Line) -> bool:
         return line["provider"] == self.name if self.name else (line["provider_kind"] in self.kinds)
-
-    def _count(self, day: date, identity: Identity, bucket: str, count: Decimal, *, late: bool, priced: bool) -> None:
-        cell = self._bucket(day, identity, bucket)
-        cell.quantity += count
-        if late:
-            cell.late += count
-        if not priced:
-            cell.unpriced += count
 
     def _bucket(self, day: date, identity: Identity, bucket: str) -> Bucket:
         return self.buckets.setdefault((day, identity, self.folded.get(bucket, bucket)), Bucket())

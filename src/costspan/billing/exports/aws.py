@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -110,6 +111,7 @@ def _charge(row: Row, usd: Decimal, kind: str, product: str) -> Charge:
     return Charge(day, model, bucket, quantity, usd, label=usage_type)
 
 
+@lru_cache(maxsize=4096)  # a bill says the same few again and again
 def _read(usage_type: str, product: str) -> tuple[str | None, str | None, Decimal]:
     for pattern, bucket in _MARKETPLACE:
         if pattern.fullmatch(usage_type):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,6 +105,7 @@ def _charge(row: Row, bare: Charge) -> Charge:
     return Charge(bare.day, model, bucket, quantity, bare.usd, label=bare.label)
 
 
+@lru_cache(maxsize=4096)  # a bill says the same few again and again
 def _read_sku(sku: str) -> tuple[str | None, str | None]:
     """Model and bucket of a SKU's description; no bucket where it is none of ours."""
     words = re.sub(r"[()]", " ", sku.lower().replace("generatecontent", "generate content")).split()

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -171,6 +172,7 @@ def _cost(row: Row, day: date, usd: Decimal, currency: str | None) -> Iterator[C
     )
 
 
+@lru_cache(maxsize=4096)  # a bill says the same few again and again
 def _read_item(item: str) -> tuple[str | None, str | None, bool]:
     """Model and bucket of a line item, and whether it is one that we know."""
     if found := _LINE_ITEM.fullmatch(item):

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, DecimalException
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from costspan.errors import Malformed
@@ -207,6 +208,7 @@ def _day(value: object) -> date | None:
     return day if day is not None and _FIRST <= day <= _LAST else None
 
 
+@lru_cache(maxsize=4096)  # a bill has few days
 def _written_day(value: str) -> date | None:
     try:
         instant = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
