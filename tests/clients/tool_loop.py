@@ -95,8 +95,18 @@ LOST = {
 }
 """What classes of models always send that no other dialect can express."""
 
-SENDS_TEMPERATURE = {"ChatGoogleGenerativeAI", "OpenAILike", "OpenAIResponses"}
-"""Unasked. Claude takes none while it thinks."""
+SENDS_TEMPERATURE = {
+    "ChatGoogleGenerativeAI": "generationConfig.temperature",
+    "OpenAILike": "temperature",
+    "OpenAIResponses": "temperature",
+}
+"""Unasked, and as they call it. Claude takes none while it thinks."""
+
+SUMMARY = {
+    "gemini-generate": "generationConfig.thinkingConfig.includeThoughts",
+    "openai-responses": "reasoning.summary",
+}
+"""What of a request asks to see the thinking, which OpenAI's chat never shows."""
 
 READS_NO_THOUGHTS = {"@ai-sdk/openai", "ChatOpenAI"}
 """Classes that know OpenAI's chat alone, which shows none."""
@@ -229,11 +239,10 @@ def thought(case: Case, model: Model) -> str:
 def lost(case: Case, *, thinks: bool) -> set[str]:
     """What may be left out on the way."""
     names = LOST.get(case.by, set()) | (LOST.get(f"{case.by}, streamed", set()) if case.stream else set())
-    asks_for_summary = case.dialect in {"openai-responses", "gemini-generate"}
-    if thinks and asks_for_summary and case.upstream.name == "openai: chat":
-        names = names | {"reasoning.summary"}
+    if thinks and case.dialect in SUMMARY and case.upstream.name == "openai: chat":
+        names = names | {SUMMARY[case.dialect]}
     if thinks and case.upstream.name == "anthropic" and case.by in SENDS_TEMPERATURE:
-        names = names | {"temperature"}
+        names = names | {SENDS_TEMPERATURE[case.by]}
     return names
 
 

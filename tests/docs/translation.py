@@ -6,12 +6,14 @@ feature (tests/dialects/golden and tests/docs/features), or with a provider's an
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from costspan.dialects import CLIENT_DIALECTS, DIALECTS
-from costspan.dialects.types import StreamOptions
+from costspan.dialects.types import PLAIN, StreamOptions
+from costspan.engine import translate
+from costspan.engine.recall import Recall
+from costspan.engine.translate import Target
 from costspan.errors import Untranslatable
 from costspan.wire import json
 
@@ -134,12 +136,13 @@ def request_cell(client: str, body: json.Object, target: str) -> str:
     """What becomes of a request."""
     if client == target:
         return "✓"
+    dialect = CLIENT_DIALECTS[client]
     try:
-        request = replace(CLIENT_DIALECTS[client].decode_request(body), model=MODELS[target])
-        losses = DIALECTS[target].encode_request(request).losses
+        request = dialect.decode_request(body)
+        encoded, _ = translate.encode(dialect, request, Target(target, MODELS[target], PLAIN), Recall(), "")
     except Untranslatable as error:
         return f"✗ `{error.param}`"
-    return cell(losses)
+    return cell(encoded.losses)
 
 
 def cell(losses: tuple[str, ...]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from costspan.dialects import CLIENT_DIALECTS
+from costspan.dialects.losses import in_words
 from costspan.errors import Malformed
 from costspan.wire import json
 
@@ -30,7 +32,7 @@ REFUSED = {
         "cohere-chat",
     ): "response_format",  # beside tools
 }
-"""What a target cannot express, and what of the request it names. Others can, and are asked in its place."""
+"""What a target cannot express, and what of the request its encoder names. Others can, and are asked in its place."""
 
 
 def plain(dialect: str, body: Body) -> Body:
@@ -226,6 +228,12 @@ _NAMES = {
 """The fields that a loss speaks of, where it does not have a field's name: any of them has to be there."""
 _KEPT = frozenset({"response_format.strict", "tools.strict"})
 """Losses that leave out a property of something that is there."""
+
+
+def encoders_names(client: str, word: str) -> list[str]:
+    """What encoders call what a client of that dialect is told in its own words."""
+    words = CLIENT_DIALECTS[client].WORDS
+    return [name for name in (*_NAMES, *words) if in_words(name, words) == word] or [word]
 
 
 def fields_of(loss: str) -> set[str]:

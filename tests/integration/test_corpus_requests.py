@@ -8,9 +8,10 @@ import aiohttp
 import pytest
 
 from costspan.dialects import CLIENT_DIALECTS, DIALECTS
+from costspan.dialects.losses import in_words
 from costspan.wire import json
 from fakes.corpus import GOOD, MISSING, ROWS, Row
-from fakes.corpus_requests import REFUSED, leaves, left, missing
+from fakes.corpus_requests import REFUSED, encoders_names, leaves, left, missing
 from fakes.gateway import Running, running
 from fakes.replay import again, path, replay
 from fakes.upstream import FakeUpstream
@@ -69,10 +70,12 @@ async def test_what_a_request_says_arrives_at_every_upstream_or_is_named(tmp_pat
 
         if param := REFUSED.get((name, target)):
             assert (target, status, upstream.requests) == (target, 400, [])
-            assert json.loads_object(answer)["error"].get("param", param) == param
+            word = in_words(param, CLIENT_DIALECTS[row.dialect].WORDS)
+            assert json.loads_object(answer)["error"].get("param", word) == word
             continue
         assert (target, status) == (target, 200)
         (sent,) = upstream.requests
         said = row.request if target != "bedrock-converse" or row.request.get("tool_choice") != "none" else {}
-        losses = tuple(loss for loss in dropped if not loss.startswith("response."))
+        words = (word for word in dropped if not word.startswith("response."))
+        losses = tuple(name for word in words for name in encoders_names(row.dialect, word))
         assert missing(left(said, losses), leaves(json.loads_object(sent.body))) == [], target

@@ -82,7 +82,7 @@ async def test_thinking_that_anthropic_did_not_sign_does_not_go_there(
     assert [part["type"] for part in sent["messages"][1]["content"]] == ["thinking", "text"]
     assert sent["messages"][1]["content"][0] == SIGNED
     assert (sent["max_tokens"], sent["top_k"]) == (9, 3)
-    assert lost == ["reasoning"]
+    assert lost == ["thinking"]
 
 
 async def test_a_conversation_with_anthropics_own_thinking_passes_byte_for_byte(tmp_path: Path) -> None:

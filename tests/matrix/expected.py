@@ -35,18 +35,37 @@ _UNASKED = (
 _NO_URL = "Bedrock and Vertex fetch nothing for Claude, and the gateway fetches nothing for anybody: bytes go."
 _PASSED = "A request in the provider's own dialect goes as it is. What the provider refuses, it refuses."
 
+_IMAGE = {
+    "anthropic*": "messages.content.image",
+    "google-genai": "contents.parts",
+    "openai responses": "input.content.input_image",
+    "*": "messages.image",
+}
+_SUMMARY = {
+    "anthropic*": "thinking.display",
+    "google-genai": "generationConfig.thinkingConfig.includeThoughts",
+    "*": "reasoning.summary",
+}
+"""What each client calls it."""
+
 NOTES = (
     Note(
         *("anthropic", "*: claude", "image by URL"),
         "refused by the provider: messages: image sources of type url are not supported",
         _PASSED,
     ),
-    Note("*", "*: claude", "image by URL", "refused: messages.image", _NO_URL),
-    Note("*", "bedrock: converse", "image by URL", "refused: messages.image", _NO_URL),
+    *(
+        Note(client, upstream, "image by URL", f"refused: {word}", _NO_URL)
+        for upstream in ("*: claude", "bedrock: converse")
+        for client, word in _IMAGE.items()
+    ),
     Note("openai chat", "*: responses", "reasoning*", "reasoning not asked for", _UNASKED),
     Note("openai chat", "*: chat", "reasoning*", OK, ""),
-    Note("*", "openai: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
-    Note("*", "azure: chat", "reasoning*", "dropped: reasoning.summary", _HIDDEN),
+    *(
+        Note(client, upstream, "reasoning*", f"dropped: {word}", _HIDDEN)
+        for upstream in ("openai: chat", "azure: chat")
+        for client, word in _SUMMARY.items()
+    ),
 )
 
 

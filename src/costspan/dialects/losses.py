@@ -1,7 +1,8 @@
 """What a translation leaves out, by name.
 
-Of a request, losses are in the client's own names. Of an answer they begin with `response.`; a name that an upstream
-made up is used only where it is short and plain, since it goes into a header and into the ledger.
+Of a request, encoders name losses in openai-chat's words, whoever asked; `in_words` says them in the client's own. Of
+an answer they begin with `response.`; a name that an upstream made up is used only where it is short and plain, since
+it goes into a header and into the ledger.
 """
 
 from __future__ import annotations
@@ -71,6 +72,14 @@ class Unread:
             if name not in self._told and len(self._told) <= MAX_ANSWER_LOSSES:
                 self._told.add(name)
                 yield events.Unread(name)
+
+
+def in_words(name: str, words: Mapping[str, str]) -> str:
+    """A loss in a client's own words: by its name, else by the field that it is a part of, else as it is."""
+    if name in words:
+        return words[name]
+    field, dot, part = name.partition(".")
+    return f"{words.get(field, field)}{dot}{part}"
 
 
 def beyond(fields: Mapping[str, object], known: Collection[str]) -> Iterator[str]:

@@ -51,7 +51,8 @@ __all__ = [
 class Encoded:
     """A body, and what it could not carry.
 
-    Of a request: parameters, in the client's own names. Of an answer: names that begin with `response.`.
+    Of a request: parameters, in openai-chat's names until the engine says them in the client's. Of an answer: names
+    that begin with `response.`.
     """
 
     body: bytes
@@ -242,6 +243,10 @@ class UpstreamDialect(Metered, Streaming, Protocol):
 
 class Dialect(UpstreamDialect, Addressed, Protocol):
     """A chat format that clients speak too."""
+
+    WORDS: Mapping[str, str]
+    """Losses by the names that encoders give them, which are openai-chat's, to the fields that this dialect's clients
+    know. Without an entry a name is its own, or what is before its dot has one: `losses.in_words`."""
 
     def decode_request(self, body: json.Object) -> Request:
         """Read a client's request. Raises `ClientError` naming the field (`messages[2].role`)."""

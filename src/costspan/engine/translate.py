@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from costspan.dialects import CLIENT_DIALECTS, DIALECTS, EMBEDDING_CLIENTS, EMBEDDINGS, METERED
+from costspan.dialects.losses import in_words
 from costspan.dialects.types import Dialect, EmbeddingDialect, PassedDialect
 from costspan.engine.pipe import Translation
 from costspan.engine.recall import Witness
 from costspan.errors import Untranslatable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from costspan.dialects.types import (
         EmbeddingUpstream,
@@ -128,6 +129,18 @@ def encode(client: Client, request: Canonical, target: Target, recall: Recall, o
         back = EmbeddingBack(EMBEDDING_CLIENTS[client.NAME], embedding, texts)
         return embedding.encode_request(texts, target.profile), back
     chat: Request = replace(request, model=target.model)  # type: ignore[assignment] # - decode made it so
-    upstream = DIALECTS[target.dialect]
-    back = ChatBack(CLIENT_DIALECTS[client.NAME], upstream, recall, owner)
-    return upstream.encode_request(recall.restore(owner, chat, target.dialect), target.profile), back
+    upstream, speaker = DIALECTS[target.dialect], CLIENT_DIALECTS[client.NAME]
+    back = ChatBack(speaker, upstream, recall, owner)
+    chat = recall.restore(owner, chat, target.dialect)
+    try:
+        encoded = upstream.encode_request(chat, target.profile)
+    except Untranslatable as error:
+        (param,) = in_own_words((error.param or "",), chat, speaker)
+        raise Untranslatable(error.message, param=param) from None
+    return replace(encoded, losses=in_own_words(encoded.losses, chat, speaker)), back
+
+
+def in_own_words(names: Iterable[str], request: Request, client: Dialect) -> tuple[str, ...]:
+    """Losses as the client calls them. What only its own dialect knows has been in its words all along."""
+    own = request.extensions.get(client.NAME, {})
+    return tuple(dict.fromkeys(name if name in own else in_words(name, client.WORDS) for name in names))

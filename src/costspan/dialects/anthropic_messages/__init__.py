@@ -13,6 +13,7 @@ from costspan.dialects.anthropic_messages.request_encode import encode_request
 from costspan.dialects.anthropic_messages.stream import MARKERS, new_decoder
 from costspan.dialects.anthropic_messages.usage import read_usage
 from costspan.dialects.anthropic_messages.vocabulary import NAME
+from costspan.dialects.anthropic_messages.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ __all__ = [
     "NAME",
     "OPERATION",
     "USAGE_PATHS",
+    "WORDS",
     "decode_error",
     "decode_reply",
     "decode_request",

@@ -18,6 +18,7 @@ from costspan.dialects.gemini_generate.stream import MARKERS, Decoder
 from costspan.dialects.gemini_generate.stream_encoder import Encoder
 from costspan.dialects.gemini_generate.usage import read_usage
 from costspan.dialects.gemini_generate.vocabulary import NAME
+from costspan.dialects.gemini_generate.words import WORDS
 from costspan.dialects.gemini_generate.write_request import encode_request
 from costspan.dialects.types import PLAIN
 
@@ -34,6 +35,7 @@ __all__ = [
     "NAME",
     "OPERATION",
     "USAGE_PATHS",
+    "WORDS",
     "decode_error",
     "decode_reply",
     "decode_request",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from costspan.dialects.openai_chat.defaults import defaults
@@ -17,11 +18,14 @@ from costspan.dialects.openai_errors import decode_error, encode_error, encode_s
 from costspan.dialects.types import PLAIN
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from costspan.dialects.types import Profile, StreamDecoder, StreamEncoder, StreamOptions
 
 OPERATION = "chat"
 MODEL_IN_BODY = True
 USAGE_PATHS: tuple[tuple[str, ...], ...] = (("usage",),)
+WORDS: Mapping[str, str] = MappingProxyType({})  # losses are named in its words
 
 __all__ = [
     "MARKERS",
@@ -29,6 +33,7 @@ __all__ = [
     "NAME",
     "OPERATION",
     "USAGE_PATHS",
+    "WORDS",
     "decode_error",
     "decode_reply",
     "decode_request",

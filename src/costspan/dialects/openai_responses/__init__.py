@@ -14,6 +14,7 @@ from costspan.dialects.openai_responses.stream import MARKERS, Decoder
 from costspan.dialects.openai_responses.stream_encoder import Encoder
 from costspan.dialects.openai_responses.usage import read_usage
 from costspan.dialects.openai_responses.vocabulary import NAME
+from costspan.dialects.openai_responses.words import WORDS
 from costspan.dialects.openai_responses.write_request import encode_request
 from costspan.dialects.types import PLAIN
 
@@ -30,6 +31,7 @@ __all__ = [
     "NAME",
     "OPERATION",
     "USAGE_PATHS",
+    "WORDS",
     "decode_error",
     "decode_reply",
     "decode_request",
