@@ -126,6 +126,15 @@ def test_usage_that_is_not_billed_is_less(books: Books) -> None:
     assert (finding.cause, finding.usd, finding.quantities) == ("not_billed", -1, {"input": MILLION})
 
 
+def test_usage_without_a_price_that_is_not_billed_is_no_money(books: Books) -> None:
+    books.attempt(2, rates=None, names=Names("new", "new", "new"))
+    books.attempt(2, names=Names("new", "new", "new"))
+
+    (finding,) = books.reconcile().findings
+
+    assert (finding.cause, finding.usd, finding.quantities) == ("not_billed", -1, {"input": 2 * MILLION})
+
+
 def priced(first: int, factor: str) -> Books:
     """A week on which the provider takes `factor` of the price from a day on."""
     made = Books()
@@ -296,6 +305,15 @@ def test_rounding_is_no_price_and_agrees() -> None:
     assert found.agrees
 
 
+def test_each_amount_of_a_day_may_have_been_rounded() -> None:
+    books = Books()
+    books.attempt(0, {"input": 1_002_000})
+    for _ in range(3):
+        books.charge(0, quantity=Decimal(334_000), usd=Decimal("0.33"))
+
+    assert causes(books.reconcile()) == [("rounding", Decimal("-0.012"))]
+
+
 def test_more_than_rounding_is_a_price() -> None:
     books = Books()
     books.attempt(0, {"input": 1_006_000})
@@ -365,6 +383,21 @@ def test_costs_that_the_provider_reported_are_compared_as_a_whole() -> None:
     assert found.difference_usd == 4
 
 
+def test_one_amount_for_all_buckets_is_shared_out_by_the_ledgers_prices() -> None:
+    books = Books()
+    for day in range(3):
+        books.attempt(day, {"input": MILLION, "output": MILLION})
+        more = 2 if day == 1 else 1
+        books.charge(day, usd=None)
+        books.charge(day, usd=None, bucket="output", quantity=Decimal(more * MILLION))
+        books.charge(day, bucket=None, quantity=None, usd=Decimal("0.8") * (1 + 4 * more))
+
+    found = books.reconcile()
+
+    assert causes(found) == [("traffic_outside_gateway", Decimal("3.2")), ("price", Decimal(-3))]
+    assert found.findings[1].title == "negotiated discount about 20.0 %"
+
+
 def test_fees_without_a_model_are_compared_without_models(books: Books) -> None:
     books.attempt(0, {}, units={"web_search_calls": 3}, cost_parts={"web_search_calls": Decimal("0.03")})
     books.charge(0, model=None, bucket="web_search_calls", quantity=None, usd=Decimal("0.03"))
@@ -398,6 +431,7 @@ AMOUNTS: dict[str, tuple[tuple[str, ...], list[tuple[str, str]]]] = {
     "a day that stands out": (("1", "1", "1.5", "1"), [("unexplained", "0.5")]),
     "a shift": (("1", "1.3", "0.7", "1"), [("day_boundary", "0")]),
     "a day that is missing": (("1", "0", "1"), [("not_billed", "-1")]),
+    "a ratio of less than half of the days": (("0.8", "0.8", "1.25", "1.33", "0.71"), [("unexplained", "-0.11")]),
     "no two days alike": (("0.8", "1.15", "0.95"), [("unexplained", "-0.1")]),
 }
 
