@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
@@ -186,6 +187,18 @@ def test_focus_has_its_columns_and_says_how_many_rows_have_no_cost(
     assert capsys.readouterr().err == (
         "costspan report: 4 rows have no cost, which FOCUS forbids: it is unknown, and x_CostStatus says why\n"
     )
+
+
+def test_an_output_that_cannot_be_written_is_no_fault_of_the_ledgers(
+    ledger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(errno.EPIPE, text)
+
+    with pytest.raises(BrokenPipeError):
+        run_report(ledger, Question([]), output="focus", out=Full())
+    assert capsys.readouterr().err == ""
 
 
 def test_focus_of_nothing_is_a_heading(tmp_path: Path) -> None:

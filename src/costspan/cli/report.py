@@ -20,9 +20,11 @@ from costspan.ledger.read import Reader
 from costspan.wire import json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
+
+    from costspan.ledger.read import Line
 
 _GAP = 3
 """Columns between two cells."""
@@ -66,6 +68,10 @@ class Question:
     until: datetime | None = None
 
 
+class _UnreadableError(Exception):
+    """The ledger cannot be read. That the output cannot be written, which FOCUS is meanwhile, is another matter."""
+
+
 def run_report(ledger_dir: Path, question: Question, *, output: Output, out: TextIO) -> int:
     """Write the report to `out`, remarks to stderr.
 
@@ -76,13 +82,13 @@ def run_report(ledger_dir: Path, question: Question, *, output: Output, out: Tex
     wanted = Filter(question.where)
     try:
         if output == "focus":
-            damaged = _write_focus(Charges(reader.raw(), wanted), out)
+            damaged = _write_focus(Charges(_lines(reader), wanted), out)
         else:
-            sums = report.aggregate(reader.raw(), question.by, wanted)
+            sums = report.aggregate(_lines(reader), question.by, wanted)
             damaged = sums.damaged
-    except OSError as error:
+    except _UnreadableError as error:
         progress.done()
-        _remark(f"cannot read the ledger in {ledger_dir}: {error.strerror or error}")
+        _remark(f"cannot read the ledger in {ledger_dir}: {error}")
         return 1
     progress.done()
     if reader.skipped or damaged:
@@ -94,6 +100,13 @@ def run_report(ledger_dir: Path, question: Question, *, output: Output, out: Tex
     if output != "focus":
         _WRITERS[output](sums, out)
     return 0
+
+
+def _lines(reader: Reader) -> Iterator[Line]:
+    try:
+        yield from reader.raw()
+    except OSError as error:
+        raise _UnreadableError(error.strerror or str(error)) from error
 
 
 def _write_focus(charges: Charges, out: TextIO) -> int:
