@@ -7,6 +7,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,6 @@ from fakes.bills import BILLINGS, Month
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 def reconcile(folder: Path, exports: Sequence[Path], output: Any = "json", **asked: Any) -> tuple[int, str]:
@@ -104,17 +104,16 @@ def test_a_table_says_the_causes_first_and_then_the_days_that_stand_out(tmp_path
         ": the export says 248.28 USD, the ledger 301.32 USD; difference -53.04 USD.",
     ]
     left_out = "Days and models left out: 31 on which nothing but the price differs. --json has all."
-    moved = f"0.12 USD of {small} are booked on another day than the ledger's, 2026-10-20 to 2026-10-21 (2 days)."
-    bypass = [small, "2026-10-10 to 2026-10-12 (3 days)", "3,000,000 input, 600,000 output", "+2.16"]
-    used = "124,000,000 cache_read, 62,000,000 input, 9,300,000 output"
-    missing = [unknown, "2026-10-05 to 2026-10-08 (4 days)", "200,000 input, 80,000 output", "+0.60"]
+    moved = f"0.12 USD of {small} are booked on another day than the ledger's, 2026-10-20 to 10-21 (2 days)."
+    bypass = [small, "2026-10-10 to 10-12 (3 days)", "3,000,000 input, 600,000 output", "+2.16"]
+    missing = [unknown, "2026-10-05 to 10-08 (4 days)", "200,000 input, 80,000 output", "+0.60"]
     assert status == 0
     assert lines == [
         ["".join(said)],
-        ["cause", "models", "days", "tokens or units", "export less ledger, USD"],
+        ["cause", "models", "days", "tokens or units", "USD"],
         ["traffic that did not pass the gateway", *bypass],
-        ["negotiated discount about 20.0 %", large, "2026-10-01 to 2026-10-31 (31 days)", used, "-55.80"],
-        ["booked on the neighbouring day", small, "2026-10-20 to 2026-10-21 (2 days)", "300,000 input", "0.00"],
+        ["negotiated discount about 20.0 %", large, "2026-10-01 to 10-31 (31 days)", "-55.80"],
+        ["booked on the neighbouring day", small, "2026-10-20 to 10-21 (2 days)", "300,000 input", "0.00"],
         ["no price in the ledger", *missing],
         ["together", "-53.04"],
         ["model", "bucket", "charged USD per million", "ledger USD per million"],
@@ -299,6 +298,23 @@ def test_an_account_that_the_ledger_does_not_have_is_said(tmp_path: Path, capsys
     assert capsys.readouterr().err == (
         "costspan reconcile: the ledger has no attempts of the provider anthropic-eu on these days\n"
     )
+
+
+def test_the_example_in_the_docs_is_what_comes_out(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "cost.md").read_text()
+    _, _, section = text.partition("## reconcile")
+    shown = section.split("```text\n")[1].split("```")[0]
+    month = Month()
+    month.disturb()
+
+    printed = reconcile(tmp_path, month.write(tmp_path, BILLINGS["openai"]), "table")[1]
+
+    assert solid(printed) == solid(shown)[1:]
+
+
+def solid(text: str) -> list[str]:
+    """The lines of `text` without blanks at their ends, those that hold anything."""
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
 def test_names_of_an_export_do_not_steer_the_terminal(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MOST_LINES: Final = 60
 """Lines of days that a person is shown."""
 _MOST_NAMES: Final = 3
-_CAUSES: Final = ("cause", "models", "days", "tokens or units", "export less ledger, USD")
+_CAUSES: Final = ("cause", "models", "days", "tokens or units", "USD")
 _RATES: Final = ("model", "bucket", "charged USD per million", "ledger USD per million")
 _DAYS: Final = ("day", "model", "causes", "export USD", "ledger USD", "difference USD")
 
@@ -207,9 +207,13 @@ def _cause_row(finding: Finding) -> list[str]:
         printable(finding.title),
         _names(finding.models),
         _span(finding.days),
-        ", ".join(f"{_grouped(count)} {bucket}" for bucket, count in sorted(finding.quantities.items()) if count),
+        "" if finding.cause is Cause.PRICE else _usage(finding.quantities),
         unknown + _signed(finding.usd),
     ]
+
+
+def _usage(quantities: Mapping[str, Decimal]) -> str:
+    return ", ".join(f"{_grouped(count)} {bucket}" for bucket, count in sorted(quantities.items()) if count)
 
 
 def _grouped(count: Decimal) -> str:
@@ -224,7 +228,8 @@ def _names(models: Sequence[str]) -> str:
 def _span(days: Sequence[date]) -> str:
     if len(days) == 1:
         return days[0].isoformat()
-    return f"{days[0]} to {days[-1]} ({len(days)} days)"
+    last = f"{days[-1]:%m-%d}" if days[0].year == days[-1].year else days[-1].isoformat()
+    return f"{days[0]} to {last} ({len(days)} days)"
 
 
 def _signed(usd: Decimal | None) -> str:
