@@ -82,8 +82,8 @@ def recognises(row: Row) -> bool:
 def charges(row: Row) -> Iterator[Charge]:
     """One line item is one charge; none where it is not Bedrock's."""
     product = row.text("product/ProductName", "product_product_name") or ""
-    code = row.text("lineItem/ProductCode", "line_item_product_code") or ""
-    if not code.startswith("AmazonBedrock") and not product.endswith(_EDITION):
+    service = row.text("lineItem/ProductCode", "line_item_product_code") or ""
+    if not service.startswith("AmazonBedrock") and not product.endswith(_EDITION):
         return
     if (row.text("lineItem/CurrencyCode", "line_item_currency_code") or "USD") != "USD":
         raise row.flaw("the currency", "USD")
