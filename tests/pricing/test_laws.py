@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal  # noqa: TC003 - hypothesis resolves annotations
+from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costspan.ir.usage import BUCKETS, UNITS, Usage
 from costspan.pricing.cost import cost
-from costspan.pricing.rates import Hours, Price, Rates, ServiceTier, Tier
-from costspan.pricing.settle import STRENGTH, Status, add, settle, weakest
+from costspan.pricing.rates import FALLBACKS, Hours, Price, Rates, ServiceTier, Tier
+from costspan.pricing.settle import STRENGTH, Settlement, Status, add, settle, weakest
 
 LAW = settings(deadline=None, max_examples=60)
 """No deadline: how long an example takes says more about the machine than about the law."""
 
+NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 AMOUNTS = st.decimals(min_value=0, max_value=1000, places=6)
 COUNTS = st.integers(min_value=0, max_value=10**12)
 RATES = st.builds(
@@ -112,6 +114,76 @@ def test_a_settlement_keeps_what_its_status_promises(
 
     assert (settled.cost_usd is not None) is (settled.status in {"exact", "provider", "free"})
     assert (settled.cost_estimated_usd is not None) is (settled.status == "estimated")
+
+
+REPORTED = st.none() | AMOUNTS
+
+
+def settled_of(usage: Usage | None, price: Price | None, *, trusted: bool, estimate: Decimal | None) -> Settlement:
+    return settle(
+        usage,
+        price,
+        price_as="provider" if trusted else None,
+        reached=True,
+        estimate=estimate,
+        estimate_basis="seen",
+        service_tier=None,
+        at=NOON,
+    )
+
+
+@LAW
+@given(USAGES, st.none() | PRICES, REPORTED, st.booleans(), st.none() | AMOUNTS)
+def test_an_estimate_changes_nothing_where_usage_is_known(
+    usage: Usage, price: Price | None, reported: Decimal | None, trusted: bool, estimate: Decimal | None
+) -> None:
+    told = replace(usage, reported_cost=reported)
+
+    with_it = settled_of(told, price, trusted=trusted, estimate=estimate)
+
+    assert with_it == settled_of(told, price, trusted=trusted, estimate=None)
+    assert with_it.cost_estimated_usd is None
+
+
+@LAW
+@given(USAGES, st.none() | PRICES, REPORTED, st.booleans())
+def test_a_cost_of_nothing_was_configured_or_said_or_nothing_was_used(
+    usage: Usage, price: Price | None, reported: Decimal | None, trusted: bool
+) -> None:
+    settled = settled_of(replace(usage, reported_cost=reported), price, trusted=trusted, estimate=None)
+
+    if settled.cost_usd == 0 and settled.status == "exact":
+        assert price is not None
+        plan = price.plan(usage, usage.service_tier if usage.service_tier in price.service_tiers else None, NOON)
+        assert all(not count or plan.tokens[bucket] == 0 for bucket, count in usage.tokens.items())
+    elif settled.cost_usd == 0:
+        assert settled.status == "free" or (trusted and reported == 0)
+
+
+@LAW
+@given(USAGES, st.sampled_from(BUCKETS), st.integers(1, 10**6), RATES)
+def test_tokens_without_any_rate_are_never_a_cost(usage: Usage, bucket: str, count: int, rates: Rates) -> None:
+    silent = {bucket, *FALLBACKS.get(bucket, ())}
+    price = Price(Rates({name: rate for name, rate in rates.tokens.items() if name not in silent}, rates.units))
+
+    settled = settled_of(Usage({**usage.tokens, bucket: count}, usage.units), price, trusted=False, estimate=Decimal(1))
+
+    assert (settled.cost_usd, settled.cost_estimated_usd, settled.computed_usd) == (None, None, None)
+    assert settled.status == "unpriced"
+
+
+@LAW
+@given(USAGES, st.none() | PRICES, AMOUNTS)
+def test_what_a_provider_says_is_taken_to_the_digit_and_ours_is_kept_beside(
+    usage: Usage, price: Price | None, reported: Decimal
+) -> None:
+    told = replace(usage, reported_cost=reported)
+
+    theirs = settled_of(told, price, trusted=True, estimate=None)
+    ours = settled_of(told, price, trusted=False, estimate=None)
+
+    assert (theirs.cost_usd, theirs.status) == (reported, "provider")
+    assert theirs.computed_usd == ours.cost_usd
 
 
 @LAW
