@@ -14,6 +14,7 @@ from costspan.config import yaml_loader
 from costspan.config.prices import PriceRow
 from costspan.errors import Malformed
 from costspan.pricing import foreign
+from costspan.pricing.described import plain
 from costspan.pricing.foreign import rows
 from costspan.pricing.foreign.draft import Names
 from costspan.providers.price_lists import INCLUSIVE, LITELLM, MADE_OF_ONE_WORD, MODELS_DEV
@@ -171,7 +172,7 @@ def _as_json(value: Any) -> Any:  # noqa: ANN401 - a row is any value of YAML
             return [_as_json(each) for each in value]
         case str() | int():
             return value
-    return rows.plain(value)
+    return plain(value)
 
 
 def _tell(found: Imported, made: list[Made]) -> None:

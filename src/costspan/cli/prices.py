@@ -82,7 +82,8 @@ def show(targets: Sequence[Target], prices: Prices, out: TextIO, *, as_json: boo
         sys.stderr.write("costspan prices list: nothing of that name has a price here; --all lists the catalog\n")
         return 1
     head = ["target", "from", "to", *(name.replace("_", " ") for name in _SHOWN), "and", "price from"]
-    _write_table([head, *map(_cells, targets)], [target.row and summary(target.row) for target in targets], out)
+    below = [None if target.row is None else summary(target.row) for target in targets]
+    _write_table([head, *map(_cells, targets)], below, out)
     out.write("USD per million tokens; list prices, of which a provider's discount is still to be taken\n")
     out.writelines(f"{name}: discount {plain(discount * 100)} %\n" for name, discount in discounts.items())
     return 0

@@ -82,8 +82,8 @@ def _units(body: json.Object, report: json.Object, counts: Counts) -> dict[str, 
     for name, unit in _BILLED_BY_XAI.items() if billed else ():
         found[unit] += counts.count(billed, name)
     for item in () if billed else list_of(body.get("output")):
-        if unit := _unit(item):
-            found[unit] += 1
+        if (called := _unit(item)) is not None:
+            found[called] += 1
     for place, name in (
         (within(within(body, "tool_usage"), "web_search"), "num_requests"),  # "counts billable searches"
         (within(within(report, "tool_calls_details"), "search_web"), "invocation"),  # Perplexity
