@@ -159,6 +159,28 @@ async def test_c15_the_placeholder_of_a_stream_that_was_left_is_no_usage(tmp_pat
     assert "usage_partial" in attempt["flags"]
 
 
+DEARER = """
+prices:
+  catalog: none
+  table: [{provider: one, model: m, input: 2, output: 8, service_tiers: {priority: {multiplier: 2}}}]
+"""
+
+
+async def test_c15_an_estimate_is_of_the_tier_that_was_asked_for(tmp_path: Path) -> None:
+    never = asyncio.Event()
+    async with (
+        FakeUpstream(openai_stream(("Hel", never))) as up,
+        running(tmp_path, one(up.url), prices=DEARER) as gateway,
+    ):
+        await leave(gateway, b"Hel", service_tier="priority")
+        attempt = await the_attempt(gateway)
+        (started,) = gateway.records("attempt_started")
+
+    # "hello" 2 tokens and "Hel" 1 by their length: (2 x 2 + 1 x 8) x 2 per million
+    assert D(attempt["cost_estimated_usd"]) == D("0.000024")
+    assert D(started["estimate_usd"]) == D("0.000152")  # 9 tokens may come: (2 x 2 + 9 x 8) x 2
+
+
 async def test_c15_what_the_provider_goes_on_to_make_is_billed_in_full(tmp_path: Path) -> None:
     # LiteLLM#36008: Bedrock generates on after the client has left
     gate = asyncio.Event()

@@ -107,7 +107,7 @@ class Run:
         price = self._price
         estimate = None
         if price is not None:
-            estimate = expected_cost(price, self.prompt_tokens, output, self._at, None)
+            estimate = expected_cost(price, self.prompt_tokens, output, self._at, self.call.peek.service_tier)
         return AttemptStarted(
             origin=self.call.origin,
             id=attempt_id,
@@ -267,6 +267,6 @@ class Run:
         if price is None:
             return None, basis
         told = self.usage or self.usage_asked
-        guess = Usage(tokens, {} if told is None else told.units)
-        total = cost(guess, price, service_tier=None, at=self._at).total
+        guess = Usage(tokens) if told is None else Usage(tokens, told.units, service_tier=told.service_tier)
+        total = cost(guess, price, service_tier=self.call.peek.service_tier, at=self._at).total
         return total or None, basis  # 0 says only that what is billed cannot be seen from here

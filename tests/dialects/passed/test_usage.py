@@ -37,6 +37,16 @@ CASES: dict[str, tuple[str, dict[str, Any], Usage | None]] = {
         {"usage": {"prompt_tokens": 9, "completion_tokens": 4, "prompt_cache_hit_tokens": 8}},
         Usage({"input": 1, "cache_read": 8, "output": 4}),
     ),
+    "completion of Together": (
+        "openai-completions",
+        {"usage": {"prompt_tokens": 9, "completion_tokens": 4, "cached_tokens": 8}},
+        Usage({"input": 1, "cache_read": 8, "output": 4}),
+    ),
+    "completion of DeepInfra": (
+        "openai-completions",
+        {"usage": {"prompt_tokens": 9, "completion_tokens": 4, "estimated_cost": 0.0000042}},
+        Usage({"input": 9, "output": 4}, reported_cost=Decimal("0.0000042")),
+    ),
     "completion of OpenRouter": (
         "openai-completions",
         {"usage": {"prompt_tokens": 9, "completion_tokens": 4, "cost": 0.002}},

@@ -26,9 +26,9 @@ def of_completion(body: json.Object) -> Usage | None:
         return None
     counts = Counts()
     prompt, completion = counts.count(report, "prompt_tokens"), counts.count(report, "completion_tokens")
-    cached = counts.count(within(report, "prompt_tokens_details"), "cached_tokens") or counts.count(
-        report, "prompt_cache_hit_tokens"
-    )
+    places = [(within(report, "prompt_tokens_details"), "cached_tokens")]
+    places += [(report, name) for name in ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens")]
+    cached = max(counts.count(place, name) for place, name in places)
     reasoning = counts.count(within(report, "completion_tokens_details"), "reasoning_tokens")
     _check_total(counts, report, prompt + completion)
     tokens = counts.split(prompt, "input", [("cache_read", cached)])
