@@ -343,10 +343,10 @@ def test_wrong_usage(tmp_path: Path, options: list[str], said: str) -> None:
     export = tmp_path / "export.csv"
     export.write_text("")
 
-    result = CliRunner().invoke(app, ["reconcile", str(export), *options], env={"TERMINAL_WIDTH": "200"})
+    result = CliRunner().invoke(app, ["reconcile", str(export), *options])
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert said in " ".join(result.stderr.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())  # as wide as may be
 
 
 def test_the_command_as_it_is_typed(tmp_path: Path) -> None:
