@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from fakes.usage_reports import of_whole
 PAGE = (Path(__file__).parents[2] / "docs" / "cost.md").read_text()
 SECTION = PAGE.partition("## What the provider says it cost\n")[2].partition("\n## ")[0]
 COUNTS = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-STATED = {
+STATED: dict[str, dict[str, Any]] = {
     "OpenRouter": {"usage": {**COUNTS, "cost": 0.25}},
     "xAI": {"usage": {**COUNTS, "cost_in_usd_ticks": 2_500_000_000}},
     "Perplexity": {"usage": {**COUNTS, "cost": {"total_cost": 0.25}}},

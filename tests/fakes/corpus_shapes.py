@@ -38,9 +38,9 @@ def _event(name: str, data: dict[str, Any]) -> bytes:
 
 
 def _chat(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    head = {name: body[name] for name in ("id", "model", "service_tier") if name in body}
+    head: dict[str, Any] = {name: body[name] for name in ("id", "model", "service_tier") if name in body}
     yield "", {**head, "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}]}
-    rest = {name: body[name] for name in ("usage", "cost") if name in body}
+    rest: dict[str, Any] = {name: body[name] for name in ("usage", "cost") if name in body}
     yield "", {**head, "choices": [], **rest}
 
 

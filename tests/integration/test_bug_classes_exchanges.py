@@ -113,8 +113,7 @@ async def test_c24_a_stream_tells_its_cost_to_whoever_asks_and_to_nobody_else(
 ) -> None:
     # LiteLLM#13264 had none to tell; #38348 told clients that had not asked
     async with FakeUpstream(openai_stream(usage=USAGE)) as up, running(tmp_path, providers(up.url)) as gateway:
-        asked = {"stream": True, "stream_options": {"include_usage": True}}
-        body = await ask(gateway, headers=headers, **asked)
+        body = await ask(gateway, headers=headers, stream=True, stream_options={"include_usage": True})
 
     reports = [chunk["usage"] for chunk in objects(body) if chunk.get("usage")]
     assert [report["prompt_tokens"] for report in reports] == [1000]
