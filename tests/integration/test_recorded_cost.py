@@ -197,7 +197,7 @@ ELSEWHERE: dict[str, tuple[str, str, dict[str, Any], dict[str, int], Stated]] = 
         },
         {"web_search_calls": 3},
         # 4,511 x 1.25 + 3,072 x 0.2 + 3,192 x 2.5 per million, and 3 x 0.005
-        Stated(D("0.02923315"), GROK_4_3, "a published answer of grok-4.3, 2026-05"),
+        Stated(D("0.02923315"), GROK_4_3, "usage of grok-4.3 that somebody published, 2026-08-24"),
     ),
     "Perplexity's search": (
         "openai-chat",

@@ -79,7 +79,7 @@ CASES: dict[str, tuple[dict[str, Any], Usage]] = {
         },
         Usage({"input": 1, "output": 1}),
     ),
-    "xAI: calls as they are billed, whatever was tried": (  # a recorded report, by a public study of grok-4.x, 2026
+    "xAI: calls as they are billed, whatever was tried": (  # after one of 2026-08-24, with other counts of tools
         {
             "usage": {
                 "input_tokens": 7583,

@@ -117,7 +117,7 @@ REASONING_OUTSIDE_COMPLETION: Final = "reasoning_outside_completion"
 """xAI: `completion_tokens` lacks the reasoning tokens, unless `total_tokens` says otherwise."""
 RESEARCH_APART: Final = "research_apart"
 """Perplexity's deep research: `citation_tokens` and `reasoning_tokens` beside the totals, in neither of them (its
-OpenAPI file, `UsageInfo`, and genai-prices 0.2.3's extractor; read 2026-11-25)."""
+SDK's `UsageInfo`, and genai-prices 0.2.3's extractor; read 2026-11-25)."""
 ENDS_WITHOUT_DONE: Final = "ends_without_done"
 """Perplexity: no `[DONE]`; the stream is complete once every choice has a finish reason."""
 ACCEPTS_REASONING: Final = "accepts_reasoning"
