@@ -147,7 +147,7 @@ def _said_at_load(warnings: Sequence[str]) -> Iterator[Finding]:
 def compare(pairs: Iterable[Pair], prices: Prices, out: TextIO, *, everything: bool, as_json: bool) -> int:
     """Write where the table and the catalog differ. Returns 0; 1 when there is no catalog."""
     if prices.catalog is None:
-        sys.stderr.write("costspan prices diff: the catalog cannot be read\n")
+        sys.stderr.write("costspan prices diff: there is no catalog for the providers of this configuration\n")
         return 1
     pairs = list(pairs)
     found = [(pair, change) for pair in pairs for change in difference(pair.ours, pair.theirs, everything=everything)]
