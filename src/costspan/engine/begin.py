@@ -66,7 +66,7 @@ class Beginnings:
         dialect, profile = run.prepared.dialect, run.account.kind.profile
         try:
             body = json.loads_object(raw)
-            if (failure := from_body(dialect, response.status, body, raw, run.secrets)) is not None:
+            if "error" in body and (failure := from_body(dialect, response.status, body, raw, run.secrets)) is not None:
                 raise failure
             found = dialect.summarize(body, profile)
             if run.prepared.back is not None:

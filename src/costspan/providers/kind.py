@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from functools import lru_cache
+from typing import Literal
 
 from costspan.ir.profile import PLAIN, Profile
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "none"]
 """Where a configured key goes: `Authorization: Bearer`, the header of that name, or nowhere."""
@@ -69,6 +67,7 @@ class Kind:
         return tuple(dict.fromkeys([*self.dialects, *(name for rule in self.rules for name in rule.dialects)]))
 
 
-def spoken(rules: Sequence[Rule], dialects: tuple[str, ...], model: str) -> tuple[str, ...]:
+@lru_cache(maxsize=4096)  # asked for every attempt; clients may name any model
+def spoken(rules: tuple[Rule, ...], dialects: tuple[str, ...], model: str) -> tuple[str, ...]:
     """The dialects of `model`: those of the first rule that holds for it, else `dialects`."""
     return next((rule.dialects for rule in rules if rule.holds(model)), dialects)
