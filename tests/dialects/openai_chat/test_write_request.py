@@ -322,3 +322,63 @@ def test_a_tool_has_no_end_of_the_cached_part_at_openai() -> None:
 
     assert body["tools"] == [{"type": "function", "function": {"name": "g"}}]
     assert lost == ("cache_control",)
+
+
+EVERYTHING: dict[str, Any] = {
+    "sampling": Sampling(0.5, 0.9, None, None, 0.1, 0.2, None, 42, {"5": -100}),
+    "stop": ("END",),
+    "logprobs": True,
+    "top_logprobs": 2,
+}
+SAMPLED = {"temperature": 0.5, "top_p": 0.9, "logprobs": True, "top_logprobs": 2}
+PENALTIES = ("presence_penalty", "frequency_penalty", "logit_bias")
+REFUSED: dict[str, tuple[str, Effort | None, dict[str, Any], tuple[str, ...]]] = {
+    "thinks always": ("gpt-5-mini", None, {}, ("temperature", "top_p", *PENALTIES, "stop", "logprobs", "top_logprobs")),
+    "thinks, asked to": (
+        "openai/gpt-5.2",
+        "low",
+        {"reasoning_effort": "low"},
+        ("temperature", "top_p", *PENALTIES, "stop", "logprobs", "top_logprobs"),
+    ),
+    "thinks unless told not to": (
+        "gpt-5.6-terra",
+        None,
+        {},
+        ("temperature", "top_p", *PENALTIES, "stop", "logprobs", "top_logprobs"),
+    ),
+    "codex": ("gpt-5.1-codex", None, {}, ("temperature", "top_p", *PENALTIES, "stop", "logprobs", "top_logprobs")),
+    "told not to": ("gpt-5.6", "none", {"reasoning_effort": "none", **SAMPLED}, (*PENALTIES, "stop")),
+    "not asked to": ("gpt-5.2-2025-12-11", None, SAMPLED, (*PENALTIES, "stop")),
+    "takes stop": ("o1", None, {"stop": ["END"]}, ("temperature", "top_p", *PENALTIES, "logprobs", "top_logprobs")),
+}
+
+
+@pytest.mark.parametrize(("model", "effort", "sent", "losses"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_model_that_thinks_is_not_sent_what_it_refuses(
+    model: str, effort: Effort | None, sent: dict[str, Any], losses: tuple[str, ...]
+) -> None:
+    reasoning = None if effort is None else ReasoningOptions(effort)
+    body, lost = encode(model=model, reasoning=reasoning, **EVERYTHING)
+
+    assert body == {"model": model, "messages": BASE["messages"], "seed": 42, **sent}
+    assert lost == losses
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "gpt-5-chat-latest", "gpt-oss-120b", "o3x"])
+def test_other_models_are_sent_all_of_it(model: str) -> None:
+    body, lost = encode(model=model, **EVERYTHING)
+
+    assert body.keys() >= {"temperature", "top_p", *PENALTIES, "stop", "logprobs", "top_logprobs"}
+    assert lost == ()
+
+
+def test_a_default_that_is_not_sent_is_no_loss() -> None:
+    body, lost = encode(model="gpt-5", sampling=Sampling(1, 1, None, None, 0, 0, None, None, {}))
+
+    assert (body, lost) == ({"model": "gpt-5", "messages": BASE["messages"]}, ())
+
+
+def test_a_host_that_has_openrouters_object_leaves_out_itself_what_a_model_refuses() -> None:
+    body, lost = encode(OPENROUTER, model="openai/gpt-5", sampling=Sampling(0.5))
+
+    assert (body["temperature"], lost) == (0.5, ())

@@ -527,3 +527,38 @@ def test_a_client_that_does_not_say_so_is_kept() -> None:
     assert "store" not in json.loads_object(openai_responses.encode_request(openai_responses.decode_request(body)).body)
     refused = openai_responses.encode_request(openai_responses.decode_request(body | {"store": False}))
     assert json.loads_object(refused.body)["store"] is False
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "sent", "losses"),
+    [
+        ("gpt-5.2", "high", {"reasoning": {"effort": "high"}}, ("temperature", "top_p", "logprobs", "top_logprobs")),
+        ("o3", None, {}, ("temperature", "top_p", "logprobs", "top_logprobs")),
+        (
+            "gpt-5.2",
+            "none",
+            {"reasoning": {"effort": "none"}, "temperature": 0.5, "top_p": 0.95, "top_logprobs": 2},
+            (),
+        ),
+    ],
+)
+def test_a_model_that_thinks_is_not_sent_what_it_refuses(
+    model: str, effort: Any, sent: dict[str, Any], losses: tuple[str, ...]
+) -> None:
+    body, lost = encode(
+        model=model,
+        reasoning=None if effort is None else ReasoningOptions(effort),
+        sampling=Sampling(0.5, 0.95),
+        logprobs=True,
+        top_logprobs=2,
+    )
+
+    asked_for = ["reasoning.encrypted_content"] + ["message.output_text.logprobs"] * (not losses)
+    assert body == {**BASE, "model": model, "include": asked_for, **sent}
+    assert lost == losses
+
+
+def test_a_default_that_is_not_sent_is_no_loss() -> None:
+    body, lost = encode(model="gpt-5", sampling=Sampling(1, 1))
+
+    assert (body.keys() & {"temperature", "top_p"}, lost) == (set(), ())

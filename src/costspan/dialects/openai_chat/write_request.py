@@ -10,6 +10,7 @@ from costspan.dialects.openai_chat.effort import fitting
 from costspan.dialects.openai_chat.strict_schema import may_be_strict
 from costspan.dialects.openai_chat.vocabulary import FAMILY, NAME, SERVICE_TIERS
 from costspan.dialects.openai_chat.write_messages import Writer
+from costspan.dialects.openai_models import accepted
 from costspan.dialects.types import PLAIN, Encoded
 from costspan.errors import Untranslatable
 from costspan.ir.profile import TAKES_REASONING_EFFORT
@@ -48,6 +49,11 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
         raise Untranslatable("a request for no output at all cannot be expressed in openai-chat", param="max_tokens")
     writer = Writer(profile.quirks, breakpoints=takes_breakpoints(request.model))
     losses: list[str] = []
+    thinking = _reasoning(request, profile, losses)
+    # OpenRouter and its like leave out by themselves what a model refuses.
+    if "reasoning" not in profile.rename and TAKES_REASONING_EFFORT not in profile.quirks:
+        request, refused = accepted(request, thinking.get("reasoning_effort"))
+        losses += refused
     body: json.Object = {
         "model": request.model,
         "messages": list(writer.messages(request)),
@@ -60,7 +66,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
         "metadata": request.metadata,
         "service_tier": request.service_tier if request.service_tier in SERVICE_TIERS else None,
     }
-    body |= _tool_use(request) | _sampling(request) | _logprobs(request) | _reasoning(request, profile, losses)
+    body |= _tool_use(request) | _sampling(request) | _logprobs(request) | thinking
     if request.stream:  # without include_usage there is no usage, and no bill
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     extensions = request.extensions.get(FAMILY, {}) | request.extensions.get(NAME, {})

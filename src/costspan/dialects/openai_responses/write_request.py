@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
+from costspan.dialects.openai_models import accepted
 from costspan.dialects.openai_responses.models import fitting, seals, takes_breakpoints
 from costspan.dialects.openai_responses.strict_schema import may_be_strict
 from costspan.dialects.openai_responses.vocabulary import FAMILY, FAMILY_FIELDS, KEPT, NAME, SERVICE_TIERS
@@ -45,6 +46,10 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
         raise Untranslatable("a request for no output at all cannot be expressed in this dialect", param="max_tokens")
     writer = Writer(breakpoints=takes_breakpoints(request.model))
     own, family = request.extensions.get(NAME, {}), request.extensions.get(FAMILY, {})
+    thinking = _reasoning(request, profile, writer)
+    refused: tuple[str, ...] = ()
+    if TAKES_REASONING_EFFORT not in profile.quirks:
+        request, refused = accepted(request, thinking.get("effort"))
     body: json.Object = {
         "model": request.model,
         "instructions": writer.joined(request.instructions) or None,
@@ -59,7 +64,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
         "stream": request.stream or None,
         **_tool_use(request, own, writer),
         "text": _text(request.output_format, family, writer) or None,
-        "reasoning": _reasoning(request, profile, writer) or None,
+        "reasoning": thinking or None,
     }
     if not body["input"]:
         _begin_with_instructions(body, writer)
@@ -68,7 +73,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     # surprise that they are kept, and nobody could refer to them: turns come whole, with the reasoning sealed in them.
     body["store"] = None if KEPT in request.extensions else False
     merged = _merge(body, own, family)
-    losses = [*writer.losses, *_inexpressible(request)]
+    losses = [*writer.losses, *refused, *_inexpressible(request)]
     return Encoded(json.dumps(_fit(merged, profile, losses, own.keys() | family.keys())), tuple(dict.fromkeys(losses)))
 
 
