@@ -4,7 +4,8 @@
 to gpt-5.1 as quoted in github.com/vercel/ai/issues/10932; penalties, bias and `stop`: litellm's
 `gpt_5_transformation.py` and, for o3 and o4, its `o_series_transformation.py`. "Only the default (1) value is
 supported" of temperature: github.com/chatboxai/chatbox/issues/2627. gpt-5.6 thinks unless it is told not to
-(github.com/BerriAI/litellm/pull/34569); that gpt-5.5 does, and later models, is assumed. All read 2026-11-26.
+(github.com/BerriAI/litellm/pull/34569); that gpt-5.5 does, and later models, is assumed. "object schema missing
+properties": github.com/containers/kubernetes-mcp-server/issues/340. All read 2026-11-26.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from costspan.ir.request import Sampling
 
 if TYPE_CHECKING:
     from costspan.ir.request import Effort, Request
+    from costspan.wire import json
 
 _THINKING: Final = re.compile(r"(?:o1|o3|o4|codex-mini)(?!\w)|gpt-5(?![.\d]*-(?:chat|search))|gpt-(?:[6-9]|\d\d)")
 _MAY_REST: Final = re.compile(r"gpt-5\.\d+(?!\d)(?!-(?:codex|pro))")
@@ -66,3 +68,14 @@ def _lost(asked: Request, fitted: Request) -> list[str]:
         field for field in ("stop", "logprobs", "top_logprobs") if getattr(asked, field) and not getattr(fitted, field)
     ]
     return sampling + rest
+
+
+def parameters(schema: json.Object) -> json.Object:
+    """A function's parameters as they are taken: an object that lists its properties, though there be none.
+
+    MCP servers say `{"type": "object"}` of a tool without arguments, and Anthropic takes it.
+    """
+    if schema.get("type", "object") != "object":
+        return schema
+    properties = schema.get("properties")
+    return {"type": "object", **schema, "properties": {} if properties is None else properties}

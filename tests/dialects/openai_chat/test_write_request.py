@@ -57,7 +57,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
     "five stop sequences": ({"stop": ("a", "b", "c", "d", "e")}, {"stop": ["a", "b", "c", "d"]}, ("stop",)),
     "tools": (
         {
-            "tools": (Tool("f", "d", {"type": "object"}, strict=True), Tool("g", cache=Cache())),
+            "tools": (Tool("f", "d", {"type": "object", "properties": {}}, strict=True), Tool("g", cache=Cache())),
             "tool_choice": ToolChoice("named", "f"),
             "parallel_tool_calls": False,
         },
@@ -65,7 +65,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
             "tools": [
                 {
                     "type": "function",
-                    "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True},
+                    "function": {
+                        "name": "f",
+                        "description": "d",
+                        "parameters": {"type": "object", "properties": {}},
+                        "strict": True,
+                    },
                 },
                 {"type": "function", "function": {"name": "g"}},
             ],
@@ -187,7 +192,7 @@ def test_what_is_decoded_is_written_as_it_was() -> None:
             },
             {"role": "tool", "tool_call_id": "a", "content": "42"},
         ],
-        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}],
         "tool_choice": "auto",
         "max_completion_tokens": 5,
         "stop": ["END"],
@@ -382,3 +387,20 @@ def test_a_host_that_has_openrouters_object_leaves_out_itself_what_a_model_refus
     body, lost = encode(OPENROUTER, model="openai/gpt-5", sampling=Sampling(0.5))
 
     assert (body["temperature"], lost) == (0.5, ())
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        ({"type": "object"}, {"type": "object", "properties": {}}),
+        ({"type": "object", "properties": None}, {"type": "object", "properties": {}}),
+        ({"properties": {"a": {}}}, {"type": "object", "properties": {"a": {}}}),
+        ({"type": "array", "items": {}}, {"type": "array", "items": {}}),
+    ],
+)
+def test_parameters_are_an_object_with_properties_though_there_are_none(
+    schema: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    body, _ = encode(tools=(Tool("f", parameters=schema),))
+
+    assert body["tools"][0]["function"]["parameters"] == sent

@@ -81,7 +81,13 @@ REQUEST: dict[str, Any] = {
         {"role": "system", "content": [{"type": "input_text", "text": "Hurry."}]},
     ],
     "tools": [
-        {"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}, "strict": False},
+        {
+            "type": "function",
+            "name": "f",
+            "description": "d",
+            "parameters": {"type": "object", "properties": {}},
+            "strict": False,
+        },
         {"type": "function", "name": "g", "parameters": CLOSED, "strict": True, "defer_loading": True},
         {"type": "web_search"},
     ],

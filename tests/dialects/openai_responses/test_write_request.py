@@ -134,7 +134,7 @@ def test_a_request_is_written_with_its_losses_named(
 
 
 def test_tools_are_not_made_strict_unless_asked() -> None:
-    schema = {"type": "object"}
+    schema = {"type": "object", "properties": {}}
     body, losses = encode(
         tools=(Tool("f", "d", schema, strict=True), Tool("g", parameters=schema, cache=Cache()), Tool("h")),
         tool_choice=ToolChoice("named", "g"),
@@ -562,3 +562,20 @@ def test_a_default_that_is_not_sent_is_no_loss() -> None:
     body, lost = encode(model="gpt-5", sampling=Sampling(1, 1))
 
     assert (body.keys() & {"temperature", "top_p"}, lost) == (set(), ())
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        ({"type": "object"}, {"type": "object", "properties": {}}),
+        ({"type": "object", "properties": None}, {"type": "object", "properties": {}}),
+        ({"properties": {"a": {}}}, {"type": "object", "properties": {"a": {}}}),
+        ({"type": "array", "items": {}}, {"type": "array", "items": {}}),
+    ],
+)
+def test_parameters_are_an_object_with_properties_though_there_are_none(
+    schema: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    body, _ = encode(tools=(Tool("f", parameters=schema),))
+
+    assert body["tools"][0]["parameters"] == sent

@@ -10,7 +10,7 @@ from costspan.dialects.openai_chat.effort import fitting
 from costspan.dialects.openai_chat.strict_schema import may_be_strict
 from costspan.dialects.openai_chat.vocabulary import FAMILY, NAME, SERVICE_TIERS
 from costspan.dialects.openai_chat.write_messages import Writer
-from costspan.dialects.openai_models import accepted
+from costspan.dialects.openai_models import accepted, parameters
 from costspan.dialects.types import PLAIN, Encoded
 from costspan.errors import Untranslatable
 from costspan.ir.profile import TAKES_REASONING_EFFORT
@@ -102,7 +102,7 @@ def _tool(tool: Tool, writer: Writer) -> json.Object:
     function: json.Object = {
         "name": tool.name,
         "description": tool.description,
-        "parameters": tool.parameters,
+        "parameters": None if tool.parameters is None else parameters(tool.parameters),
         "strict": tool.strict,
     }
     function = {name: value for name, value in function.items() if value is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from costspan.dialects.openai_models import accepted
+from costspan.dialects.openai_models import accepted, parameters
 from costspan.dialects.openai_responses.models import fitting, seals, takes_breakpoints
 from costspan.dialects.openai_responses.strict_schema import may_be_strict
 from costspan.dialects.openai_responses.vocabulary import FAMILY, FAMILY_FIELDS, KEPT, NAME, SERVICE_TIERS
@@ -150,9 +150,9 @@ def _tool(tool: Tool, writer: Writer) -> json.Object:
     if tool.cache is not None:
         writer.lose("cache_control")
     described: json.Object = {} if tool.description is None else {"description": tool.description}
-    parameters = tool.parameters or {"type": "object", "properties": {}, "additionalProperties": False}
+    schema = parameters(tool.parameters or {"additionalProperties": False})
     strict = tool.strict or False
-    return {"type": "function", "name": tool.name, **described, "parameters": parameters, "strict": strict}
+    return {"type": "function", "name": tool.name, **described, "parameters": schema, "strict": strict}
 
 
 def _tool_choice(choice: ToolChoice | None) -> str | json.Object | None:
