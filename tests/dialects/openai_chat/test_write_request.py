@@ -404,3 +404,24 @@ def test_parameters_are_an_object_with_properties_though_there_are_none(
     body, _ = encode(tools=(Tool("f", parameters=schema),))
 
     assert body["tools"][0]["function"]["parameters"] == sent
+
+
+BESIDE_FUNCTIONS: dict[str, tuple[str, Effort | None, str | None, tuple[str, ...]]] = {
+    "may think": ("gpt-5.2", "high", "high", ()),
+    "may not think": ("gpt-5.4-mini", "high", None, ("reasoning",)),
+    "does not think anyway": ("gpt-5.4", None, None, ()),
+    "need not be told": ("gpt-5.4", "none", None, ()),
+    "has to be told": ("openai/gpt-5.6-terra", "high", "none", ("reasoning",)),
+    "has to be told though nobody asked": ("gpt-5.6", None, "none", ()),
+    "takes no effort": ("gpt-5.5-chat-latest", None, None, ()),
+}
+
+
+@pytest.mark.parametrize(("model", "asked", "sent", "losses"), BESIDE_FUNCTIONS.values(), ids=BESIDE_FUNCTIONS.keys())
+def test_later_models_call_functions_without_thinking(
+    model: str, asked: Effort | None, sent: str | None, losses: tuple[str, ...]
+) -> None:
+    reasoning = None if asked is None else ReasoningOptions(asked)
+    body, lost = encode(model=model, reasoning=reasoning, tools=(Tool("f"),))
+
+    assert (body.get("reasoning_effort"), lost) == (sent, losses)

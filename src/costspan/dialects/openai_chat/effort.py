@@ -34,6 +34,8 @@ _LEVELS: Final[Mapping[str, tuple[Effort, ...]]] = MappingProxyType(
 )
 """Families by the beginning of the name, the first that matches; each with its words, weakest first."""
 
+_CALLING_WITHOUT_THOUGHT: Final = re.compile(r"gpt-5\.([4-9]|\d\d)(?!\d)(?!-(chat|search|pro|codex))")
+_THINKING_UNASKED: Final = re.compile(r"gpt-5\.([5-9]|\d\d)(?!\d)")
 
 _FAMILIES: Final = tuple((re.compile(pattern), levels) for pattern, levels in _LEVELS.items())
 
@@ -53,3 +55,17 @@ def fitting(model: str, asked: Effort) -> tuple[Effort | None, bool]:
     thinking = [level for level in levels if level != "none"]
     below = [level for level in thinking if _ORDER.index(level) <= _ORDER.index(asked)]
     return (below[-1] if below else thinking[0]), asked != "none"
+
+
+def beside_functions(model: str, effort: Effort | None) -> tuple[Effort | None, bool]:
+    """The effort that may stand beside functions, and whether that is no less than was asked for.
+
+    From gpt-5.4 on functions are called without thinking in this dialect: "Function tools with reasoning_effort are not
+    supported for gpt-5.6 in /v1/chat/completions. To use function tools, use /v1/responses or set reasoning_effort to
+    'none'", to requests without an effort too (github.com/BerriAI/litellm/pull/34569). gpt-5.4 takes those
+    (recorded), but no effort (github.com/openai/openai-openapi/issues/541). Read 2026-11-26.
+    """
+    name = model.rpartition("/")[2].lower()
+    if not _CALLING_WITHOUT_THOUGHT.match(name):
+        return effort, True
+    return ("none" if _THINKING_UNASKED.match(name) else None), effort in {None, "none"}

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from costspan.dialects.openai_chat.cache import takes_breakpoints
-from costspan.dialects.openai_chat.effort import fitting
+from costspan.dialects.openai_chat.effort import beside_functions, fitting
 from costspan.dialects.openai_chat.strict_schema import may_be_strict
 from costspan.dialects.openai_chat.vocabulary import FAMILY, NAME, SERVICE_TIERS
 from costspan.dialects.openai_chat.write_messages import Writer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from costspan.dialects.types import Profile
-    from costspan.ir.request import OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
+    from costspan.ir.request import Effort, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 
 # "Up to 4 sequences": docstring of the official SDK (openai 3.54.0, CompletionCreateParams.stop).
 MAX_STOP_SEQUENCES: Final = 4
@@ -166,18 +166,23 @@ def _response_format(output: OutputFormat | None, losses: list[str]) -> json.Obj
 def _reasoning(request: Request, profile: Profile, losses: list[str]) -> json.Object:
     """OpenRouter's object where the host has it, else an effort where the model takes one."""
     options = request.reasoning
-    if options is None:
-        return {}
     if "reasoning" in profile.rename:
-        return {"reasoning": _reasoning_object(options)}
-    asked = options.effort
-    if asked is None and options.budget_tokens is not None:
-        asked = effort_of(options.budget_tokens, request.max_output_tokens or _ASSUMED_OUTPUT)
-    if asked is None or TAKES_REASONING_EFFORT in profile.quirks:
+        return {} if options is None else {"reasoning": _reasoning_object(options)}
+    asked = None if options is None else _effort(options, request.max_output_tokens)
+    if TAKES_REASONING_EFFORT in profile.quirks:
         return {"reasoning_effort": asked}
-    effort, met = fitting(request.model, asked)
+    effort, met = (None, True) if asked is None else fitting(request.model, asked)
+    if request.tools:
+        effort, is_enough = beside_functions(request.model, effort)
+        met = met and is_enough
     losses += ["reasoning"] * (not met)
     return {"reasoning_effort": effort}
+
+
+def _effort(options: ReasoningOptions, limit: int | None) -> Effort | None:
+    if options.effort is None and options.budget_tokens is not None:
+        return effort_of(options.budget_tokens, limit or _ASSUMED_OUTPUT)
+    return options.effort
 
 
 def _reasoning_object(options: ReasoningOptions) -> json.Object:
