@@ -72,10 +72,19 @@ def test_what_one_answer_held_is_one_turn() -> None:
             ToolCall("a", "f", '{"x":1.0}'),
             ToolCall("b", "g", "{}"),
         ),
-        Message("user", (ToolResult("a", (Text("1"),)),)),
-        Message("user", (ToolResult("b", ()),)),
+        Message("user", (ToolResult("a", (Text("1"),)), ToolResult("b", ()))),
         assistant(Text("So.")),
     )
+
+
+def test_results_are_one_turn_until_somebody_else_speaks() -> None:
+    called = {"type": "function_call", "call_id": "a", "name": "f", "arguments": ""}
+    one, another = ({"type": "function_call_output", "call_id": id_, "output": "1"} for id_ in "ab")
+    note = {"role": "user", "content": "Hm"}
+
+    assert [message.role for message in turns(one, another, note, one)] == ["user"] * 3
+    assert [len(message.blocks) for message in turns(one, another, note, one)] == [2, 1, 1]
+    assert [message.role for message in turns(called, one, called, another)] == ["assistant", "user"] * 2
 
 
 def test_two_messages_in_a_row_are_two_turns() -> None:

@@ -47,12 +47,16 @@ def read_input(value: Any) -> tuple[tuple[Text, ...], tuple[Message, ...]]:  # n
 
 
 class _Reader:
-    """Reads items in order and keeps the assistant's turn open while its items follow each other."""
+    """Reads items in order and keeps a turn open while its items follow each other: the assistant's, or results.
+
+    Results are one turn because a dialect may show what it cannot show in a result behind it: behind all of them then.
+    """
 
     def __init__(self) -> None:
         self.instructions: list[Text] = []
         self._messages: list[Message] = []
         self._turn: list[Block] = []
+        self._results: list[ToolResult] = []
 
     def messages(self) -> list[Message]:
         """The conversation, once all items are read."""
@@ -63,18 +67,28 @@ class _Reader:
         """Read the next item."""
         if is_reference(item):
             raise Untranslatable("an item that a provider keeps can only be read by it", param=where)
-        match item.get("type", "message"):
+        kind = item.get("type", "message")
+        if kind == "function_call_output":
+            if self._turn:
+                self._end_turn()
+            self._results.append(_result(item, where))
+            return
+        if self._results:
+            self._end_turn()
+        self._spoken(kind, item, where)
+
+    def _spoken(self, kind: object, item: json.Object, where: str) -> None:
+        """An item of somebody who speaks."""
+        match kind:
             case "message":
                 self._message(item, where)
             case "function_call":
                 self._turn.append(_call(item, where))
-            case "function_call_output":
-                self._add("user", (_result(item, where),))
             case "reasoning":
                 self._turn += sealed.blocks(item, stored=True)
-            case str(kind) if kind in _COMPACTED:
+            case str() if kind in _COMPACTED:
                 raise Untranslatable("a compacted conversation can only be read by its provider", param=where)
-            case str(kind):
+            case str():
                 self._turn.append(ServerTool(NAME, kind, item))
             case _:
                 raise bad_input("an item's type must be a string", f"{where}.type")
@@ -103,9 +117,13 @@ class _Reader:
             self._messages.append(Message(role, blocks))
 
     def _end_turn(self) -> None:
+        """One of the two is open at most."""
         if self._turn:
             self._messages.append(Message("assistant", tuple(self._turn)))
             self._turn = []
+        if self._results:
+            self._messages.append(Message("user", tuple(self._results)))
+            self._results = []
 
 
 def _call(item: json.Object, where: str) -> ToolCall:
