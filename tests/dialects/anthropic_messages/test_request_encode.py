@@ -430,6 +430,27 @@ def test_a_tool_loop_with_its_thinking_goes_on_thinking() -> None:
     assert losses == ()
 
 
+def test_a_tool_loop_that_began_with_thinking_goes_on_thinking_though_a_later_step_had_none() -> None:
+    thought = Reasoning("hm", opaque=Opaque(NAME, "signature", "s"))
+    first, second = user(ToolResult("a", (Text("1"),))), user(ToolResult("b", (Text("2"),)))
+    turns = (HI, assistant(thought, ToolCall("a", "f", "{}")), first, assistant(ToolCall("b", "f", "{}")), second)
+
+    body, losses = encode(*turns, reasoning=ReasoningOptions("high"), tools=(TOOL,))
+
+    assert body["thinking"]["type"] == "enabled"
+    assert losses == ()
+
+
+def test_the_thinking_of_an_earlier_turn_is_none_of_a_tool_loop() -> None:
+    thought = Reasoning("hm", opaque=Opaque(NAME, "signature", "s"))
+    turns = (HI, assistant(thought, Text("Hi")), HI, assistant(ToolCall("a", "f", "{}")), user(ToolResult("a", ())))
+
+    body, losses = encode(*turns, reasoning=ReasoningOptions("high"), tools=(TOOL,))
+
+    assert "thinking" not in body
+    assert losses == ("reasoning",)
+
+
 def test_small_things_that_are_lost_are_named() -> None:
     _, losses = encode(
         Message("user", (Text("x"), Media("image", url="u", detail="high")), name="bob"),

@@ -10,6 +10,8 @@ from costspan.dialects import bedrock_converse as dialect
 from costspan.dialects.bedrock_converse.models import Traits, traits_of
 from costspan.ir.request import (
     Message,
+    Opaque,
+    Reasoning,
     ReasoningOptions,
     Request,
     Sampling,
@@ -270,3 +272,25 @@ def test_claude_does_not_think_amid_a_tool_loop_whose_thinking_is_lost() -> None
 
     assert "additionalModelRequestFields" not in body
     assert losses == ["reasoning"]
+
+
+def test_claude_goes_on_thinking_amid_a_tool_loop_that_began_with_it() -> None:
+    thought = Reasoning("Hm", opaque=Opaque("bedrock-converse", "signature", "s"))
+    loop = (
+        Message("user", (Text("What time is it?"),)),
+        Message("assistant", (thought, ToolCall("c", "clock", "{}"))),
+        Message("user", (ToolResult("c", (Text("12:00"),)),)),
+        Message("assistant", (ToolCall("d", "clock", "{}"),)),
+        Message("user", (ToolResult("d", (Text("12:01"),)),)),
+    )
+
+    body, losses = encode(
+        SONNET_45,
+        messages=loop,
+        tools=(Tool("clock"),),
+        reasoning=ReasoningOptions(budget_tokens=2000),
+        max_output_tokens=5000,
+    )
+
+    assert body["additionalModelRequestFields"]["thinking"] == {"type": "enabled", "budget_tokens": 2000}
+    assert losses == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from costspan.dialects.anthropic_messages.blocks_encode import encode_blocks, encode_cache, simplest
@@ -222,11 +223,15 @@ def _for_host(body: json.Object, profile: Profile, losses: Losses) -> json.Objec
 
 
 def _breaks_tool_loop(messages: list[json.Object]) -> bool:
-    """Whether the conversation is amid a tool loop whose thinking has been lost on the way."""
-    if not messages or not _holds(messages[-1], "tool_result"):
-        return False
-    calling = next((message for message in reversed(messages) if message["role"] == "assistant"), None)
-    return calling is not None and not _holds(calling, "thinking", "redacted_thinking")
+    """Whether the conversation is amid a tool loop whose thinking has been lost on the way.
+
+    A loop is one turn to the API, which thinks at its begin, later only at times, and wants one setting throughout:
+    https://platform.claude.com/docs/build-with-claude/thinking-tool-workflows (read 2026-11-26).
+    """
+    loop = takewhile(lambda each: each["role"] == "assistant" or _holds(each, "tool_result"), reversed(messages))
+    said = [message for message in loop if message["role"] == "assistant"]
+    is_amid = bool(said) and _holds(messages[-1], "tool_result")
+    return is_amid and not any(_holds(message, "thinking", "redacted_thinking") for message in said)
 
 
 def _holds(message: json.Object, *types: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from costspan.ir.request import Text
@@ -56,11 +57,15 @@ def _content(groups: list[Group], losses: Losses) -> Group:
 
 
 def breaks_tool_loop(messages: list[json.Object]) -> bool:
-    """Whether the conversation is amid a tool loop whose thinking has been lost on the way."""
-    if not messages or not _holds(messages[-1], "toolResult"):
-        return False
-    calling = next((message for message in reversed(messages) if message["role"] == "assistant"), None)
-    return calling is not None and not _holds(calling, "reasoningContent")
+    """Whether the conversation is amid a tool loop whose thinking has been lost on the way.
+
+    A loop is one turn to Claude, which thinks at its begin, later only at times, and wants one setting throughout:
+    https://platform.claude.com/docs/build-with-claude/thinking-tool-workflows (read 2026-11-26).
+    """
+    loop = takewhile(lambda each: each["role"] == "assistant" or _holds(each, "toolResult"), reversed(messages))
+    said = [message for message in loop if message["role"] == "assistant"]
+    is_amid = bool(said) and _holds(messages[-1], "toolResult")
+    return is_amid and not any(_holds(message, "reasoningContent") for message in said)
 
 
 def called_tools(messages: list[json.Object]) -> list[str]:
