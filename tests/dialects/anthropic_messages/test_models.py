@@ -9,15 +9,17 @@ from costspan.dialects.claude.models import Traits, traits_of
 from costspan.ir.request import Message, ReasoningOptions, Request, Sampling, Text
 from costspan.wire import json
 
-OLDEST = Traits(adaptive=False, schemas=False)
-OLDER = Traits(adaptive=False, temperature_with_top_p=False, schemas=False)
-OLD = Traits(adaptive=False, temperature_with_top_p=False)
-BETWEEN = Traits(temperature_with_top_p=False, prefill=False)
-NEW = Traits(budgets=False, sampling=False, off="", prefill=False)
-NEWEST = Traits(budgets=False, sampling=False, by_default=True, prefill=False)
-ALWAYS = Traits(budgets=False, sampling=False, off=None, by_default=True, prefill=False)
+OLDEST = Traits(adaptive=False, schemas=False, answer=16_384)
+OLDER = Traits(adaptive=False, temperature_with_top_p=False, schemas=False, answer=16_384)
+OLD = Traits(adaptive=False, temperature_with_top_p=False, answer=16_384)
+BETWEEN = Traits(temperature_with_top_p=False, prefill=False, answer=16_384)
+NEW = Traits(budgets=False, sampling=False, off="", prefill=False, answer=16_384)
+NEWEST = Traits(budgets=False, sampling=False, by_default=True, prefill=False, answer=16_384)
+ALWAYS = Traits(budgets=False, sampling=False, off=None, by_default=True, prefill=False, answer=16_384)
 
 MODELS = {
+    "claude-3-haiku-20240307": Traits(adaptive=False, schemas=False, answer=4096),
+    "claude-3-5-sonnet-20241022": Traits(adaptive=False, schemas=False, answer=8192),
     "claude-3-7-sonnet-20250219": OLDEST,
     "claude-sonnet-4-20250514": OLDEST,
     "claude-opus-4@20250514": OLDEST,
@@ -64,7 +66,7 @@ ENCODED: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] 
         "claude-opus-5",
         {"reasoning": ReasoningOptions("minimal", exclude=True)},
         {
-            "max_tokens": 20_480,
+            "max_tokens": 32_768,
             "thinking": {"type": "adaptive", "display": "omitted"},
             "output_config": {"effort": "low"},
         },
@@ -73,7 +75,7 @@ ENCODED: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] 
     "budget of a new model": (
         "claude-opus-4-7",
         {"reasoning": ReasoningOptions(budget_tokens=8000)},
-        {"max_tokens": 20_480, "thinking": ADAPTIVE, "output_config": {"effort": "medium"}},
+        {"max_tokens": 32_768, "thinking": ADAPTIVE, "output_config": {"effort": "medium"}},
         (),
     ),
     "the model's choice, of an old one": (
@@ -85,65 +87,65 @@ ENCODED: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] 
     "no thinking where that is so anyway": (
         "claude-opus-4-7",
         {"reasoning": ReasoningOptions("none")},
-        {"max_tokens": 4096},
+        {"max_tokens": 16_384},
         (),
     ),
     "no thinking where that must be said": (
         "claude-opus-5",
         {"reasoning": ReasoningOptions("none")},
-        {"max_tokens": 4096, "thinking": {"type": "disabled"}},
+        {"max_tokens": 16_384, "thinking": {"type": "disabled"}},
         (),
     ),
     "a budget of nothing is no thinking": (
         "claude-opus-5",
         {"reasoning": ReasoningOptions(budget_tokens=0)},
-        {"max_tokens": 4096, "thinking": {"type": "disabled"}},
+        {"max_tokens": 16_384, "thinking": {"type": "disabled"}},
         (),
     ),
     "a summary of what is thought anyway": (
         "claude-opus-5",
         {"reasoning": ReasoningOptions(summary="auto")},
-        {"max_tokens": 20_480, "thinking": ADAPTIVE},
+        {"max_tokens": 32_768, "thinking": ADAPTIVE},
         (),
     ),
     "a summary where nothing is thought": (
         "claude-opus-4-8",
         {"reasoning": ReasoningOptions(summary="auto")},
-        {"max_tokens": 4096},
+        {"max_tokens": 16_384},
         (),
     ),
     "no thinking where that cannot be": (
         "claude-fable-5",
         {"reasoning": ReasoningOptions("none")},
-        {"max_tokens": 20_480},
+        {"max_tokens": 32_768},
         ("reasoning",),
     ),
     "sampling of a new model": (
         "claude-opus-5",
         {"sampling": Sampling(temperature=0.2, top_p=0.9, top_k=4)},
-        {"max_tokens": 20_480},
+        {"max_tokens": 32_768},
         ("temperature", "top_p", "top_k"),
     ),
-    "nothing asked of one that thinks by default": ("claude-opus-5", {}, {"max_tokens": 20_480}, ()),
-    "nothing asked of one that does not": ("claude-opus-4-8", {}, {"max_tokens": 4096}, ()),
+    "nothing asked of one that thinks by default": ("claude-opus-5", {}, {"max_tokens": 32_768}, ()),
+    "nothing asked of one that does not": ("claude-opus-4-8", {}, {"max_tokens": 16_384}, ()),
     "no more than the client allows": ("claude-opus-5", {"max_output_tokens": 9}, {"max_tokens": 9}, ()),
     "nothing, to fill the cache": ("claude-opus-5", {"max_output_tokens": 0}, {"max_tokens": 0}, ()),
     "sampling by default of a new model": (
         "claude-opus-5",
         {"sampling": Sampling(temperature=1, top_p=1)},
-        {"max_tokens": 20_480},
+        {"max_tokens": 32_768},
         (),
     ),
     "temperature and top_p of one that takes either": (
         "claude-sonnet-4-5",
         {"sampling": Sampling(temperature=0.2, top_p=0.9)},
-        {"max_tokens": 4096, "temperature": 0.2},
+        {"max_tokens": 16_384, "temperature": 0.2},
         ("top_p",),
     ),
     "temperature and top_p of one that takes both": (
         "claude-sonnet-4-20250514",
         {"sampling": Sampling(temperature=0.2, top_p=0.9)},
-        {"max_tokens": 4096, "temperature": 0.2, "top_p": 0.9},
+        {"max_tokens": 16_384, "temperature": 0.2, "top_p": 0.9},
         (),
     ),
 }

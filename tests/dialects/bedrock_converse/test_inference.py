@@ -116,7 +116,7 @@ ENCODED: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
         SONNET_45,
         {"reasoning": ReasoningOptions(budget_tokens=2000)},
         {
-            "inferenceConfig": {"maxTokens": 6096},
+            "inferenceConfig": {"maxTokens": 18384},
             "additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 2000}},
         },
         [],

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from costspan.ir.request import ReasoningOptions, Request
     from costspan.wire import json
 
-DEFAULT_MAX_TOKENS: Final = 4096
-"""Sent where the client set no limit: the API insists on one."""
 THINKING_MAX_TOKENS: Final = 16_384
 """What the ratios of reasoning effort are taken of where the client set no limit; room for the answer comes on top."""
 
@@ -36,7 +34,7 @@ def add_limits(body: json.Object, request: Request, losses: Losses, *, breaks_to
     no limit, the answer has its room beside the thinking, which counts towards `max_tokens`.
     """
     options, limit, traits = request.reasoning, request.max_output_tokens, traits_of(request.model)
-    body["max_tokens"] = DEFAULT_MAX_TOKENS if limit is None else limit
+    body["max_tokens"] = traits.answer if limit is None else limit
     if options is not None and (options.effort == "none" or (options.effort is None and options.budget_tokens == 0)):
         _switch_off(body, traits, losses)
     elif options is not None and _asks(options, traits):
@@ -45,7 +43,7 @@ def add_limits(body: json.Object, request: Request, losses: Losses, *, breaks_to
         else:
             _think(body, options, limit, traits, losses)
     if limit is None and body.get("thinking", {}).get("type", "adaptive" if traits.by_default else "") == "adaptive":
-        body["max_tokens"] = THINKING_MAX_TOKENS + DEFAULT_MAX_TOKENS
+        body["max_tokens"] = THINKING_MAX_TOKENS + traits.answer
     _settle_sampling(body, traits, losses)
 
 
@@ -65,7 +63,7 @@ def _think(body: json.Object, options: ReasoningOptions, limit: int | None, trai
     if traits.adaptive and (options.dynamic or not traits.budgets):
         _add_adaptive(body, options, traits)
     else:
-        _add_budget(body, options, limit, losses)
+        _add_budget(body, options, limit, losses, answer=traits.answer)
     choice = body.get("tool_choice", {})
     if "thinking" in body and choice.get("type") in {"any", "tool"}:
         body["tool_choice"] = {**{k: v for k, v in choice.items() if k != "name"}, "type": "auto"}
@@ -83,11 +81,13 @@ def _add_adaptive(body: json.Object, options: ReasoningOptions, traits: Traits) 
         body["output_config"] = {"effort": "low" if effort == "minimal" else effort}
 
 
-def _add_budget(body: json.Object, options: ReasoningOptions, limit: int | None, losses: Losses) -> None:
+def _add_budget(
+    body: json.Object, options: ReasoningOptions, limit: int | None, losses: Losses, *, answer: int
+) -> None:
     wanted = options.budget_tokens or budget_of(options.effort or "medium", limit or THINKING_MAX_TOKENS)
     budget = max(wanted, MIN_BUDGET)
     if limit is None:
-        body["max_tokens"] = budget + DEFAULT_MAX_TOKENS
+        body["max_tokens"] = budget + answer
     elif limit <= budget:
         losses.add("reasoning")
         budget = limit - 1
