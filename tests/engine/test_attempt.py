@@ -43,7 +43,7 @@ class Run:
         self.prepared = SimpleNamespace(dialect=None)
         self.account = SimpleNamespace(kind=SimpleNamespace(profile=None))
 
-    def end(self, outcome: str) -> None:
+    def end(self, outcome: str, _error: object = None) -> None:
         self.outcomes.append(outcome)
 
 

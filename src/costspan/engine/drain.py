@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from costspan.dialects import PASSED, STREAMING
 from costspan.engine.pipe import Passthrough
 from costspan.engine.verbatim import Verbatim, looking_on
-from costspan.errors import CostspanError
+from costspan.errors import CostspanError, UpstreamError
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -68,16 +68,19 @@ class Drains:
     @staticmethod
     async def _read(run: Run, pending: Awaitable[Response] | Response) -> None:
         response: Response | None = None
+        failure: UpstreamError | None = None
         try:
             async with asyncio.timeout(MAX_SECONDS):
                 response = await pending if isinstance(pending, Awaitable) else pending
                 await _learn(run, response)
+        except UpstreamError as error:
+            failure = error  # it may say that the provider never had the request
         except (CostspanError, TimeoutError):
             pass  # what was learnt until then decides; the rest is an estimate
         finally:
             if response is not None:
                 response.close()
-            run.end("cancelled")
+            run.end("cancelled", failure)
             run.call.settle()
 
 

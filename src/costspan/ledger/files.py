@@ -38,6 +38,10 @@ class Name:
         segment = f".{self.segment}" if self.segment else ""
         return f"costspan-{self.day.isoformat()}{worker}{segment}.jsonl"
 
+    def next(self) -> Name:
+        """The segment after this one."""
+        return Name(self.day, self.worker, self.segment + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class System:
@@ -45,6 +49,17 @@ class System:
 
     write: Callable[[int, bytes], int] = os.write
     fsync: Callable[[int], None] = os.fsync
+
+
+class Suspect(OSError):
+    """A sync of the file `name` failed: what it was to confirm may be gone, and a later sync would not say so.
+
+    https://wiki.postgresql.org/wiki/Fsync_Errors (read 2026-01)
+    """
+
+    def __init__(self, name: Name, error: OSError) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.name = name
 
 
 def parse(name: str) -> Name | None:

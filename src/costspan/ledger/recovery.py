@@ -49,18 +49,21 @@ _WEAKEST_FIRST = ("unpriced", "estimated", "provider", "exact", "free")
 
 _Place: TypeAlias = "tuple[Path, int, int]"
 """A line: its file, offset and length."""
+_UNKNOWN: tuple[list[Path], list[_Place]] = ([], [])
 
 
 def recover(directory: Path, *, worker: int, clock: Callable[[], float], system: files.System | None = None) -> int:
     """Close what is open in the files of `worker`, whose lock the caller holds, and of workers that are gone.
 
-    Returns the number of attempts closed. Raises OSError.
+    Returns the number of attempts closed. Raises OSError; `files.Suspect` names a file that is not to be appended to.
     """
     known = _read_reconciled(directory)
     unread: dict[int, list[files.Name]] = {worker: []}
-    for name in files.names(directory):
-        if known.get(str(name)) != (directory / str(name)).stat().st_size:
-            unread.setdefault(name.worker, []).append(name)
+    for owner, mine in _by_worker(files.names(directory)).items():
+        sizes = {name: (directory / str(name)).stat().st_size for name in mine}
+        changed = any(known.get(str(name), size) != size for name, size in sizes.items())
+        if left := [name for name in mine if changed or str(name) not in known]:
+            unread[owner] = left  # of a file that was cut, the ends may be anywhere
     recovered = 0
     for owner, names in unread.items():
         lock = None if owner == worker else files.lock(directory, owner)
@@ -72,6 +75,13 @@ def recover(directory: Path, *, worker: int, clock: Callable[[], float], system:
             if lock is not None:
                 os.close(lock)
     return recovered
+
+
+def _by_worker(names: Iterable[files.Name]) -> dict[int, list[files.Name]]:
+    found: dict[int, list[files.Name]] = {}
+    for name in names:
+        found.setdefault(name.worker, []).append(name)
+    return found
 
 
 def remember(directory: Path, names: Iterable[files.Name]) -> None:
@@ -103,31 +113,59 @@ def _recover(directory: Path, worker: int, names: list[files.Name], now: float, 
         scan.read(directory / str(name))
     ends = scan.ends()
     if ends:
-        appender = files.Appender(directory, files.newest(directory, today, worker), write=system.write)
+        name = files.newest(directory, today, worker)
         try:
-            for end in ends:
-                appender.append(lines.encode(end))
-            system.fsync(appender.descriptor)
-        finally:
-            appender.close()
+            _append(directory, name, ends, system)
+        except files.Suspect as error:
+            log.critical("ledger: %s is suspect, its sync failed (%s)", name, error.strerror)
+            _append(directory, name.next(), ends, system)
     if scan.damaged:
         log.warning("ledger: %d damaged lines passed over", scan.damaged)
-    if past := [name for name in names if name.day < today]:
+    needed = scan.needed_by({str(name) for name in names if name.day >= today})
+    if past := [name for name in names if str(name) not in needed]:
+        for name in names:  # an end that the disk has not confirmed must not be taken for granted
+            _sync(directory, name, system)
         remember(directory, past)
     return sum(end["type"] == "attempt" for end in ends)
 
 
+def _append(directory: Path, name: files.Name, ends: list[json.Object], system: files.System) -> None:
+    appender = files.Appender(directory, name, write=system.write)
+    try:
+        for end in ends:
+            appender.append(lines.encode(end))
+    finally:
+        appender.close()
+    _sync(directory, name, system)
+
+
+def _sync(directory: Path, name: files.Name, system: files.System) -> None:
+    with (directory / str(name)).open("rb") as file:
+        try:
+            system.fsync(file.fileno())
+        except OSError as error:
+            raise files.Suspect(name, error) from error
+
+
 class _Scan:
-    """Reads lines in the order of writing and keeps what has started and not ended."""
+    """Reads lines in the order of their files and keeps what has started and not ended.
+
+    That is the order of writing, unless the clock was set back over midnight: then an end comes before its start.
+    """
 
     def __init__(self) -> None:
         self.damaged = 0
         self._open: dict[bytes, tuple[bytes, _Place]] = {}
         """Attempt id: its exchange's id, and where its `attempt_started` line is."""
-        self._exchanges: dict[bytes, list[_Place]] = {}
-        """Exchange id: where its `attempt` lines are."""
-        self._ended: set[bytes] = set()
-        self._ended_before: set[bytes] = set()
+        self._exchanges: dict[bytes, tuple[list[Path], list[_Place]]] = {}
+        """Exchange id: the files where its attempts began, and where its `attempt` lines are."""
+        self._early: dict[bytes, list[_Place]] = {}
+        """The latter of attempts whose starts were not seen: they come in a later file, or are damaged."""
+        self._ended: dict[bytes, Path] = {}
+        """Ids of attempts and exchanges, and the file that says so."""
+        self._ended_before: dict[bytes, Path] = {}
+        self._needs: dict[str, set[str]] = {}
+        """Names of files: those that have ends of what began in another."""
 
     def read(self, path: Path) -> None:
         """Take in the lines of a file. Those of its tail are parsed to see whether they are sound. Raises OSError."""
@@ -148,7 +186,7 @@ class _Scan:
                     self._take(head, (path, offset + start, end - start))
                 start = end + 1
             if len(self._ended) >= _REMEMBERED:
-                self._ended_before, self._ended = self._ended, set()
+                self._ended_before, self._ended = self._ended, {}
 
     def ends(self) -> list[json.Object]:
         """The lines that are missing, as objects: attempts, then the exchanges that they belong to."""
@@ -159,28 +197,65 @@ class _Scan:
                 end = _attempt(started)
                 ends.append(end)
                 closed.setdefault(exchange_id, []).append(end)
-        for exchange_id, places in self._exchanges.items():
+        for exchange_id, (_, places) in self._exchanges.items():
             if attempts := self._parse(places) + closed.get(exchange_id, []):
                 ends.append(_exchange(attempts))
         return ends
 
+    def needed_by(self, names: Iterable[str]) -> set[str]:
+        """All files that have to be read where those of `names` are: else what began there would seem open."""
+        needed: set[str] = set()
+        left = set(names)
+        while left:
+            needed |= left
+            left = {name for one in left for name in self._needs.get(one, ())} - needed
+        return needed
+
     def _take(self, head: re.Match[bytes], place: _Place) -> None:
         kind, id_, exchange_id = head.groups()
         if kind == b"attempt":
-            self._open.pop(id_, None)
-            if exchange_id in self._exchanges and id_ not in self._ended:
-                self._exchanges[exchange_id].append(place)
-            self._ended.add(id_)
+            self._end(id_, exchange_id, place)
         elif kind == b"exchange":
-            self._exchanges.pop(id_, None)
-            self._ended.add(id_)
-        elif not self._has_ended(id_):
-            self._open[id_] = exchange_id, place
-            if exchange_id not in self._exchanges and not self._has_ended(exchange_id):
-                self._exchanges[exchange_id] = []
+            for began in self._exchanges.pop(id_, _UNKNOWN)[0]:
+                self._link(began, place[0])
+            self._early.pop(id_, None)
+            self._ended[id_] = place[0]
+        else:
+            self._begin(id_, exchange_id, place)
 
-    def _has_ended(self, id_: bytes) -> bool:
-        return id_ in self._ended or id_ in self._ended_before
+    def _begin(self, id_: bytes, exchange_id: bytes, place: _Place) -> None:
+        if not self._has_ended(id_, place):
+            self._open[id_] = exchange_id, place
+        if self._has_ended(exchange_id, place):
+            return
+        if exchange_id not in self._exchanges:
+            self._exchanges[exchange_id] = [place[0]], self._early.pop(exchange_id, [])
+        elif (files_ := self._exchanges[exchange_id][0])[-1] is not place[0]:
+            files_.append(place[0])
+
+    def _end(self, id_: bytes, exchange_id: bytes, place: _Place) -> None:
+        began = self._open.pop(id_, None)
+        if began is not None:
+            self._link(began[1][0], place[0])
+        if id_ in self._ended:
+            return  # appended again
+        self._ended[id_] = place[0]
+        if exchange_id in self._exchanges:
+            self._exchanges[exchange_id][1].append(place)
+        elif began is None and exchange_id not in self._ended:
+            self._early.setdefault(exchange_id, []).append(place)
+
+    def _has_ended(self, id_: bytes, began: _Place) -> bool:
+        """Whether an end was seen of what begins at `began`."""
+        path = self._ended.get(id_) or self._ended_before.get(id_)
+        if path is None:
+            return False
+        self._link(began[0], path)
+        return True
+
+    def _link(self, began: Path, ended: Path) -> None:
+        if began is not ended:
+            self._needs.setdefault(began.name, set()).add(ended.name)
 
     def _parse(self, places: Iterable[_Place]) -> list[json.Object]:
         """The records at `places`, each once, without those that are damaged inside."""

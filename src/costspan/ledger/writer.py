@@ -75,6 +75,8 @@ class Writer:
         self._lock: int | None = None
         self._day = -1
         self._file: files.Appender | None = None
+        self._suspect: files.Name | None = None
+        """A file that recovery could not sync: the next segment is written instead."""
         self._retired: list[files.Appender] = []
         self._waiting: deque[_Record] = deque()
         self._unsynced: deque[_Record] = deque(maxlen=RING)
@@ -99,6 +101,8 @@ class Writer:
             recovered = recovery.recover(self._directory, worker=self.worker, clock=self._clock, system=self._system)
             self._rotate(self._today())
         except OSError as error:
+            if isinstance(error, files.Suspect):
+                self._suspect = error.name
             self._degrade(error)
             return 0
         self._expire()
@@ -227,7 +231,9 @@ class Writer:
             self._become_a_worker()
         name = files.newest(self._directory, _date(today), self.worker)
         if after is not None and name <= after:
-            name = files.Name(after.day, self.worker, after.segment + 1)
+            name = after.next()
+        if name == self._suspect:
+            name = name.next()
         opened = files.Appender(self._directory, name, write=self._system.write)
         self._retire()
         self._expired_due = self._day not in {-1, today}
