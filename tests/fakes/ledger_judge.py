@@ -176,12 +176,14 @@ class Judge:
         if not well:
             return
         exchanges, ends = books.of("exchange"), books.of("attempt")
-        for id_, start in books.of("attempt_started").items():
+        starts = books.of("attempt_started")
+        for id_, start in starts.items():
             assert id_ in ends, f"I1: not recovered: {id_}"
             assert start["exchange_id"] in exchanges, f"I1: its exchange was not recovered: {id_}"
         for id_, end in ends.items():
-            if end["outcome"] == "recovered" and self._first_time("attempt", id_):
-                _is_recovered(books.lines["attempt_started", id_], end)
+            began = starts.get(id_)  # None: cut before its line's end, which still counts
+            if began is not None and end["outcome"] == "recovered" and self._first_time("attempt", id_):
+                _is_recovered(began, end)
         for id_, exchange in exchanges.items():
             if self._first_time("exchange", id_) and id_ not in self._forgiven:
                 _is_the_sum(exchange, _attempts_of(books.lines, id_))

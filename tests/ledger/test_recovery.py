@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from costspan.ledger import files, lines, recovery
 from costspan.wire import json
 from fakes import ledger_records as records
+from fakes.ledger_lines import ended, finished, read, started
 
 if TYPE_CHECKING:
     import pytest
@@ -34,29 +35,6 @@ def clock() -> float:
 
 def recover(directory: Path, worker: int = 0) -> int:
     return recovery.recover(directory, worker=worker, clock=clock)
-
-
-def started(number: int, exchange: int | None = None, *, estimate: str | None = "0.0123", index: int = 0) -> bytes:
-    exchange = number if exchange is None else exchange
-    return lines.attempt_started(records.started(f"at_{number}", f"cs_{exchange}", estimate=estimate, index=index))
-
-
-def ended(number: int, exchange: int | None = None) -> bytes:
-    exchange = number if exchange is None else exchange
-    return lines.attempt(records.attempt(records.started(f"at_{number}", f"cs_{exchange}")))
-
-
-def finished(exchange: int) -> bytes:
-    return lines.exchange(records.exchange(f"cs_{exchange}"), [records.attempt()])
-
-
-def read(directory: Path) -> list[dict[str, Any]]:
-    return [
-        json.loads_object(line)
-        for path in sorted(directory.glob("costspan-*"))
-        for line in path.read_bytes().splitlines()
-        if line
-    ]
 
 
 def test_an_attempt_without_an_end_is_closed_at_its_estimate(tmp_path: Path) -> None:

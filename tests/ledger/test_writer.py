@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from costspan.ledger import lines
 from costspan.ledger import writer as writer_module
 from costspan.ledger.files import System
 from costspan.ledger.writer import NullWriter, Writer
@@ -395,6 +396,21 @@ async def test_a_directory_that_cannot_be_made_degrades_the_ledger_and_not_the_s
     (tmp_path / "ledger").unlink()
     await writer.flush()
     assert (writer.degraded, ids(tmp_path / "ledger")) == (False, ["attempt_started at_1"])
+
+
+async def test_a_file_that_recovery_could_not_sync_is_not_gone_on_with(ledger: Path, clock: Clock, disk: Disk) -> None:
+    line = lines.attempt_started(records.started("at_1"))
+    fill(ledger, {"costspan-2026-01-02.jsonl": line})
+    disk.fsync_errors = [errno.EIO, errno.EIO]  # of the ends, and of the ends once more
+    writer = make(ledger, clock, disk)
+
+    assert writer.start() == 0
+    writer.attempt_started(records.started("at_2"))
+    await writer.flush()
+
+    assert names(ledger)[:2] == ["costspan-2026-01-02.1.jsonl", "costspan-2026-01-02.2.jsonl"]
+    assert b'"at_2"' in (ledger / "costspan-2026-01-02.2.jsonl").read_bytes()
+    assert not writer.degraded
 
 
 async def test_run_ends_when_the_writer_is_closed(writer: Writer) -> None:
