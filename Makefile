@@ -5,7 +5,9 @@ TESTS ?= tests
 # uv where it is on the PATH (seconds), else the standard library's pip (a minute).
 INSTALL := $(if $(shell command -v uv 2>/dev/null),uv pip install -q --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
 LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --python-version 3.11 --extra bedrock --extra vertex --extra azure pyproject.toml
-.PHONY: check format lint types arch test matrix fix demo docs lock soak bench-ledger clients clean
+KILLS ?= 1000
+SEED ?= 20261125
+.PHONY: check format lint types arch test torture matrix fix demo docs lock soak bench-ledger clients clean
 check: format lint types arch test  ## what CI runs
 .venv/.ready: requirements.lock requirements-dev.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "costspan needs Python 3.11 or newer")'
@@ -32,6 +34,9 @@ docs: .venv/.ready  ## write the generated pages
 lock: .venv/.ready  ## resolve again and pin with hashes
 	$(LOCK) -o requirements.lock && $(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 soak: .venv/.ready ; $(BIN)/python benchmarks/soak.py $(ARGS)  # two minutes of mixed traffic: memory, descriptors, records
+torture: .venv/.ready  ## half an hour: long lives of the accounts, then KILLS kills under load; SEED chooses both
+	$(BIN)/python -m pytest -q -n 0 --timeout 0 --hypothesis-profile torture --hypothesis-seed $(SEED) tests/ledger/test_state_machine.py
+	$(BIN)/python -m pytest -q -n 0 -s --kills $(KILLS) --kill-seed $(SEED) tests/integration/test_kills.py
 bench-ledger: .venv/.ready ; $(BIN)/python benchmarks/ledger.py $(ARGS)  # what reports of a large ledger take; --lines N
 clients: .venv/.ready  ## LangChain, LlamaIndex, pydantic-ai and the AI SDK use tools through the gateway
 	$(BIN)/python tests/clients/install.py && $(BIN)/python -m pytest -q -n 2 tests/clients/tool_loop.py $(ARGS)
