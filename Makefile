@@ -5,8 +5,6 @@ TESTS ?= tests
 # uv where it is on the PATH (seconds), else the standard library's pip (a minute).
 INSTALL := $(if $(shell command -v uv 2>/dev/null),uv pip install -q --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
 LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --python-version 3.11 --extra bedrock --extra vertex --extra azure pyproject.toml
-KILLS ?= 1000
-SEED ?= 20261125
 .PHONY: check format lint types arch test torture matrix fix demo docs lock soak bench-ledger clients clean
 check: format lint types arch test  ## what CI runs
 .venv/.ready: requirements.lock requirements-dev.lock pyproject.toml
@@ -27,16 +25,13 @@ test: .venv/.ready  ## the whole suite; TESTS and ARGS narrow it
 	$(BIN)/python -m pytest -q -n 2 $(TESTS) $(ARGS)
 fix: .venv/.ready
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
-demo: .venv/.ready  ## the gateway with mock providers and a little traffic
-	$(BIN)/costspan demo $(ARGS)
+demo: .venv/.ready ; $(BIN)/costspan demo $(ARGS)  # the gateway with mock providers and a little traffic
 docs: .venv/.ready  ## write the generated pages
 	$(BIN)/python -m costspan.config.reference && $(BIN)/python tests/docs/generate.py && $(BIN)/python tests/docs/translation.py && $(BIN)/python tests/matrix/page.py
 lock: .venv/.ready  ## resolve again and pin with hashes
 	$(LOCK) -o requirements.lock && $(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 soak: .venv/.ready ; $(BIN)/python benchmarks/soak.py $(ARGS)  # two minutes of mixed traffic: memory, descriptors, records
-torture: .venv/.ready  ## half an hour: long lives of the accounts, then KILLS kills under load; SEED chooses both
-	$(BIN)/python -m pytest -q -n 0 --timeout 0 --hypothesis-profile torture --hypothesis-seed $(SEED) tests/ledger/test_state_machine.py
-	$(BIN)/python -m pytest -q -n 0 -s --kills $(KILLS) --kill-seed $(SEED) tests/integration/test_kills.py
+torture: .venv/.ready ; $(BIN)/python benchmarks/torture.py $(ARGS)  # long lives of the accounts, a thousand kills; --seed N
 bench-ledger: .venv/.ready ; $(BIN)/python benchmarks/ledger.py $(ARGS)  # what reports of a large ledger take; --lines N
 clients: .venv/.ready  ## LangChain, LlamaIndex, pydantic-ai and the AI SDK use tools through the gateway
 	$(BIN)/python tests/clients/install.py && $(BIN)/python -m pytest -q -n 2 tests/clients/tool_loop.py $(ARGS)
