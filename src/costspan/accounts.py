@@ -75,6 +75,7 @@ class Accounts:
             price_as=provider.price_as,
             dialects=_overridden(kind.dialects, provider.dialects),
             abort_stops_billing=kind.abort_stops_billing if stops is None else stops,
+            abort_stops_whole=kind.abort_stops_whole if stops is None else stops,
             propagate_trace=provider.propagate_trace,
             max_concurrency=provider.max_concurrency,
             timeouts=tuple(_own_timeouts(provider.timeouts)),

@@ -57,7 +57,11 @@ _BILLING = """
 `catalog` is the provider's name in genai-prices, where prices are looked up that your table does not have; `price_as`
 overrides it. Without one, only your table has prices. `abort stops billing` says what is done when a client leaves
 during an answer: `yes` closes the connection, `no` reads the answer to its end in the background (at most 60 s, 64 at
-one time) to learn its true usage; `abort_stops_billing` overrides it.
+one time) to learn its true usage, `streams` closes that of a stream and reads whole answers on: they are billed in
+full. `abort_stops_billing` overrides it for both. Source: [OpenRouter's table of who stops][cancel], read 2026-11-26;
+for ollama and vllm their own word. Whoever is not named there, or not known, is read on.
+
+[cancel]: https://openrouter.ai/docs/api-reference/streaming
 
 | kind | catalog | abort stops billing |
 |---|---|---|
@@ -130,7 +134,8 @@ def _spoken(kind: Kind) -> Iterator[str]:
 
 
 def _billing(kind: Kind) -> str:
-    return _line(kind.name, kind.catalog or "none", "yes" if kind.abort_stops_billing else "no")
+    stops = "yes" if kind.abort_stops_whole else "streams" if kind.abort_stops_billing else "no"
+    return _line(kind.name, kind.catalog or "none", stops)
 
 
 def _differences(kinds: tuple[Kind, ...]) -> Iterator[str]:

@@ -43,6 +43,9 @@ class Run:
         self.prepared = SimpleNamespace(dialect=None)
         self.account = SimpleNamespace(kind=SimpleNamespace(profile=None))
 
+    def stops_when_left(self, response: object) -> bool:
+        return response is None
+
     def end(self, outcome: str, _error: object = None) -> None:
         self.outcomes.append(outcome)
 

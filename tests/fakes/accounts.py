@@ -42,6 +42,7 @@ def account(
         price_as=None,
         dialects=found.dialects,
         abort_stops_billing=found.abort_stops_billing,
+        abort_stops_whole=found.abort_stops_whole,
         propagate_trace=False,
         max_concurrency=None,
         cloud=cloud,

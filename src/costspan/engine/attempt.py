@@ -102,7 +102,7 @@ class Attempts:
         if run.attempt is not None or run.adopted:
             return
         if response is not None:
-            if not run.account.abort_stops_billing and self._drains.adopt(run, response):
+            if not run.stops_when_left(response) and self._drains.adopt(run, response):
                 return
             response.close()
         run.end("cancelled")
@@ -127,7 +127,7 @@ class Attempts:
         if key is None and account.kind.credentials is not None:
             outgoing = await self._authorize(account, outgoing, min(run.timeouts.connect, left))
         asked = self._ask(run, outgoing, left)
-        response = await (asked if account.abort_stops_billing else self._outlive(run, asked))
+        response = await (asked if run.stops_when_left() else self._outlive(run, asked))
         run.http_status = response.status
         run.upstream_id = header_rules.upstream_id(response.headers)
         if not 200 <= response.status < 300 and not _passes_refusal(run, response):  # noqa: PLR2004 - success

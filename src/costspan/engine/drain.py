@@ -1,7 +1,8 @@
 """Answers whose client has left.
 
 A provider that stops billing when the connection closes is cut off at once. Any other goes on generating and billing:
-its answer is read to the end in the background, within bounds, to learn the true usage.
+its answer is read to the end in the background, within bounds, to learn the true usage. Hardly any stops for a whole
+answer.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class Drains:
         try:
             async with asyncio.timeout(MAX_SECONDS):
                 response = await pending if isinstance(pending, Awaitable) else pending
-                await _learn(run, response)
+                if not run.stops_when_left(response):
+                    await _learn(run, response)
         except UpstreamError as error:
             failure = error  # it may say that the provider never had the request
         except (CostspanError, TimeoutError):

@@ -39,7 +39,7 @@ class Engine:
         if answer.ended or answer.complete:
             answer.end()
             return
-        if not run.account.abort_stops_billing and self._drains.adopt(run, answer.response):
+        if not run.stops_when_left(answer.response) and self._drains.adopt(run, answer.response):
             return
         answer.response.close()
         run.end("cancelled")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from costspan.pricing.settle import Settlement
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
+    from costspan.wire.http import Response
 
 KNOWN = frozenset({"exact", "provider", "free"})
 """Statuses of a cost that is no guess."""
@@ -149,6 +150,13 @@ class Run:
     def losses(self) -> tuple[str, ...]:
         """What the target could not be told and, as far as is known yet, what the client could not be shown."""
         return self.prepared.losses + (self.answer_losses if self.pipe is None else self.pipe.losses)
+
+    def stops_when_left(self, response: Response | None = None) -> bool:
+        """Whether closing the connection stops the bill. `response` tells of a raw request whether it is a stream."""
+        stream = self.call.peek.stream or (
+            response is not None and response.headers.get("content-type", "").startswith("text/event-stream")
+        )
+        return self.account.abort_stops_billing if stream else self.account.abort_stops_whole
 
     def sending(self) -> None:
         """The first byte of the request is about to go out."""

@@ -55,6 +55,9 @@ class Account:
     dialects: tuple[str, ...]
     """What its models speak, of all operations, in order of preference; see `dialects_for`."""
     abort_stops_billing: bool
+    """Whether closing the connection of a stream does."""
+    abort_stops_whole: bool
+    """Whether closing that of a whole answer does."""
     propagate_trace: bool
     max_concurrency: int | None
     timeouts: tuple[tuple[str, float], ...] = ()

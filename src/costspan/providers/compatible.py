@@ -4,7 +4,7 @@ A host that needs nothing special takes no line here: `kind: openai-compatible` 
 gives it a well-known name, its key variable and its differences. `max_completion_tokens` goes out as `max_tokens`, the
 older name that all of them know, except where the host itself has moved on.
 
-`stops`: see `abort_stops_billing` in `hosts`. What was read of a provider and when stands beside its row.
+`stops`, `stops_whole`: see `abort_stops_billing` in `hosts`. What was read of a provider stands beside its row.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def _host(  # noqa: PLR0913 - a row of a table, keyword-only
     speaks: tuple[str, ...] = (CHAT,),
     catalog: str | None = None,
     stops: bool = False,
+    stops_whole: bool = False,
     globs: tuple[str, ...] = (),
     rename: Mapping[str, str] = _MAX_TOKENS,
     rejects: frozenset[str] = frozenset(),
@@ -55,6 +56,7 @@ def _host(  # noqa: PLR0913 - a row of a table, keyword-only
         key_variable=key_variable,
         catalog=catalog,
         abort_stops_billing=stops,
+        abort_stops_whole=stops_whole,
         profile=Profile(name, rename, rejects, quirks),
         globs=globs,
     )
@@ -182,20 +184,24 @@ COMPATIBLE = (
     ),
     # docs.ollama.com/api/openai-compatibility 2026-11-25: stateless Responses, embeddings, audio since 0.40.8. What it
     # does not support (logit_bias, n and user are not ticked there) is ignored without an error: so it is named here.
+    # It stops when a client leaves, streams or not: github.com/ollama/ollama/issues/2876.
     _host(
         "ollama",
         "http://127.0.0.1:11434/v1",
         None,
         speaks=(CHAT, RESPONSES, EMBEDDINGS, COMPLETIONS, SPEECH, TRANSCRIPTIONS),
         stops=True,
+        stops_whole=True,
         rejects=frozenset({"logit_bias", "n", "user"}),
     ),
-    # docs.vllm.ai/en/v0.32.0/serving/online_serving 2026-11-25
+    # docs.vllm.ai/en/v0.32.0/serving/online_serving 2026-11-25. Of a client that left it aborts whole answers, too:
+    # github.com/vllm-project/vllm/pull/7111.
     _host(
         "vllm",
         None,
         None,
         speaks=(CHAT, RESPONSES, EMBEDDINGS, COMPLETIONS, TRANSCRIPTIONS, TRANSLATIONS, RERANK),
         stops=True,
+        stops_whole=True,
     ),
 )

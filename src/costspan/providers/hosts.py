@@ -1,9 +1,11 @@
 """The provider kinds, as data: address, dialects, auth, differences. OpenAI-compatible hosts are in `compatible`.
 
-`abort_stops_billing`: whether closing the connection stops generation, and with it the bill. Where a provider is not
-known to stop, the answer of a client that left is read to its end in the background, to learn the true usage. Source:
-OpenRouter's table of providers that support cancellation (openrouter.ai/docs/api-reference/streaming, read 2026-08-22):
-OpenAI, Azure, Anthropic and Cohere do; Google, Bedrock and Mistral do not.
+`abort_stops_billing`: whether closing the connection of a stream stops generation, and with it the bill. Where a
+provider is not known to stop, the answer of a client that left is read to its end in the background, to learn the true
+usage. Source: OpenRouter's table of providers that support cancellation (openrouter.ai/docs/api-reference/streaming,
+read 2026-08-22 and 2026-11-26): OpenAI, Azure, Anthropic and Cohere do; Google, Bedrock and Mistral do not. "For
+non-streaming requests ... you will be billed for the complete response": `abort_stops_whole` is true only of servers
+that bill nobody.
 """
 
 from __future__ import annotations
@@ -160,7 +162,14 @@ _MAKERS = (
         abort_stops_billing=True,
         globs=("command-*", "c4ai-*", "embed-*", "rerank-*"),
     ),
-    Kind("mock", "mock://mock/v1", (CHAT, MESSAGES, GENERATE), auth="none", abort_stops_billing=True),
+    Kind(
+        "mock",
+        "mock://mock/v1",
+        (CHAT, MESSAGES, GENERATE),
+        auth="none",
+        abort_stops_billing=True,
+        abort_stops_whole=True,
+    ),
 )
 
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (*_MAKERS, *COMPATIBLE)})

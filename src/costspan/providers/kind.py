@@ -55,6 +55,9 @@ class Kind:
     """Those that it can do without."""
     catalog: str | None = None
     abort_stops_billing: bool = False
+    """Whether closing the connection of a stream does."""
+    abort_stops_whole: bool = False
+    """Whether closing that of a whole answer does."""
     profile: Profile = PLAIN
     globs: tuple[str, ...] = ()
     """Model names that a zero-config start sends here."""
