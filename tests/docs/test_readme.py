@@ -167,7 +167,7 @@ def links() -> Iterator[str]:
     for page in (PAGE, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = page.read_text()
         yield from re.findall(r"\]\((?!http)([^)#]+)\)", text)
-        yield from re.findall(r"\b(?:tests|docs|benchmarks|src)/[\w/.-]+\w", text)
+        yield from re.findall(r"(?<!/)\b(?:tests|docs|benchmarks|src)/[\w/.-]+\w", text)  # not inside of addresses
 
 
 @pytest.mark.parametrize("link", sorted(set(links())))
