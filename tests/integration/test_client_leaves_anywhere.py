@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from costspan.wire import json
 from fakes.gateway import running
 from fakes.providers import ACCOUNTS, accounts, golden_events, golden_reply, streamed, whole
 from fakes.upstream import Answer, FakeUpstream, Step
@@ -182,6 +183,33 @@ async def test_wherever_a_client_leaves_a_whole_answer_its_cost_is_known_or_esti
     ):
         await ask_and_leave(gateway, dialect, script, stream=False)
         assert is_exact(await recorded(gateway, 1)) is not stops
+
+
+@all_dialects
+@pytest.mark.parametrize("leaves", [True, False], ids=["left", "taken"])
+async def test_a_whole_answer_without_usage_is_estimated_with_its_text(
+    tmp_path: Path, dialect: str, leaves: bool
+) -> None:
+    reply = golden_reply(dialect)
+    for name in ("usage", "usageMetadata"):
+        reply.pop(name, None)
+    script = Gated()
+    script.next(lambda gate: Answer(body=json.dumps(reply), before=[gate]))
+    async with (
+        FakeUpstream(script) as upstream,
+        running(tmp_path, config(upstream.url, stops=False), prices=PRICES) as gateway,
+    ):
+        if leaves:
+            await ask_and_leave(gateway, dialect, script, stream=False)
+        else:
+            script.gate.set()
+            path, body = asked(dialect, stream=False)
+            async with aiohttp.ClientSession() as client:
+                await _read(client, gateway.url + path, body)
+        attempt = await recorded(gateway, 1)
+
+    assert not is_exact(attempt)
+    assert attempt["estimate_basis"].endswith("output 4 tokens seen")  # "Hello to you.", 13 characters
 
 
 async def test_a_whole_answer_is_read_on_where_only_streams_stop_the_bill(tmp_path: Path) -> None:

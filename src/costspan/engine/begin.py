@@ -80,6 +80,7 @@ class Beginnings:
                 status=response.status,
             ) from error
         run.usage = found.usage or run.usage_asked or _told_by_headers(dialect, response)
+        run.whole = body
         run.model_served = found.model or None
         run.upstream_id = run.upstream_id or found.id or None
         run.finish_reasons = found.finish_reasons

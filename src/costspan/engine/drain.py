@@ -109,6 +109,7 @@ async def _learn(run: Run, response: Response) -> None:
         dialect, profile = run.prepared.dialect, run.account.kind.profile
         body = json.loads_object(await response.read(MAX_BYTES, idle))
         run.usage = dialect.read_usage(body, profile) or run.usage_asked
+        run.whole = body
         return
     if isinstance(pipe, Verbatim) and pipe.blind:
         return  # sound, files: what they cost is known, or will never be

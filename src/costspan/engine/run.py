@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from costspan.engine import sample
 from costspan.ir.usage import Usage
 from costspan.ledger.records import Attempt, AttemptStarted
 from costspan.pricing.cost import cost
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from costspan.pricing.settle import Settlement
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
+    from costspan.wire import json
     from costspan.wire.http import Response
 
 KNOWN = frozenset({"exact", "provider", "free"})
@@ -68,6 +70,8 @@ class Run:
         self.refusal: UpstreamError | None = None
         """Why the provider refused, where its own words pass to the client all the same."""
         self.pipe: Pipe | None = None
+        self.whole: json.Object | None = None
+        """A whole answer, until its attempt has ended."""
         self.answer_losses: tuple[str, ...] = ()
         """Of a whole answer; a stream's are in `pipe`."""
         self.sent = False
@@ -171,6 +175,7 @@ class Run:
         """Write the final record; later calls return the same one."""
         if self.attempt is None:
             self.attempt = self._final(outcome, error)
+            self.whole = None
             self.call.attempts.append(self.attempt)
             self.call.upstream_seconds += self.elapsed
             self._observer.attempt_ended(self.attempt)
@@ -261,9 +266,16 @@ class Run:
             return self.usage is not None
         return bool(self.finish_reasons) or self.pipe.decoder.ended
 
+    def _output_chars(self) -> int:
+        if self.pipe is not None:
+            return self.pipe.output_chars()
+        if self.whole is None:
+            return 0
+        return sample.chars_of_whole(self.prepared.dialect.NAME, self.whole, self.account.kind.profile)
+
     def _estimate(self, price: Price | None) -> tuple[Decimal | None, str]:
         """What an attempt without a whole usage report may have cost: the prompt, and the output that was seen."""
-        seen = estimate_output_tokens(self.pipe.output_chars()) if self.pipe is not None else 0
+        seen = estimate_output_tokens(self._output_chars())
         how = "seen, by bytes" if self.pipe is not None and self.pipe.by_bytes else "seen"
         if self.usage is None:
             tokens = {"input": self.prompt_tokens, "output": seen}
