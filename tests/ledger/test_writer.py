@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from costspan.ledger import lines
+from costspan.ledger import files, lines
 from costspan.ledger import writer as writer_module
 from costspan.ledger.files import System
 from costspan.ledger.writer import NullWriter, Writer
@@ -298,6 +298,32 @@ async def test_a_flush_syncs_once_and_only_what_is_new(writer: Writer, disk: Dis
     await writer.flush()
 
     assert len(disk.synced) == 1
+
+
+async def test_a_new_files_name_is_synced_with_it(
+    writer: Writer, ledger: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[list[str]] = []
+    monkeypatch.setattr(files, "sync", lambda directory: synced.append(names(directory)))
+    for _ in range(3):
+        writer.attempt_started(records.started())
+        await writer.flush()
+    clock.now += DAY
+    writer.attempt_ended(records.attempt())
+    await writer.flush()
+
+    assert synced == [["costspan-2026-01-02.jsonl"], ["costspan-2026-01-02.jsonl", "costspan-2026-01-03.jsonl"]]
+
+
+async def test_without_an_interval_nothing_is_synced(ledger: Path, clock: Clock, disk: Disk) -> None:
+    writer = Writer(ledger, fsync_interval=0, keep_days=90, clock=clock, system=System(disk.write, disk.fsync))
+    writer.start()
+    writer.attempt_started(records.started())
+    await writer.flush()
+    await writer.close()
+
+    assert disk.synced == []
+    assert ids(ledger) == ["attempt_started at_1"]
 
 
 async def test_a_failed_sync_is_never_repeated_and_its_records_go_to_a_new_segment(

@@ -88,6 +88,18 @@ def make(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def sync(directory: Path) -> None:
+    """Make the names of new files outlive the machine, which syncing the files does not promise. Raises OSError.
+
+    https://man7.org/linux/man-pages/man2/fsync.2.html (read 2026-11-26)
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def lock(directory: Path, worker: int) -> int | None:
     """Become the writer of `worker`'s files: a descriptor to keep open, or None when another one is. Raises OSError."""
     name = f".lock-{worker}" if worker else ".lock"
@@ -111,6 +123,8 @@ class Appender:
         self.descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.dirty = False
         """Something was appended that no sync has confirmed. Whoever syncs clears it first."""
+        self.named = False
+        """The file's name, too, outlives the machine."""
         self._write = write
         size = os.fstat(self.descriptor).st_size
         self._torn = size > 0 and os.pread(self.descriptor, 1, size - 1) != b"\n"

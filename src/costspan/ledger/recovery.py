@@ -12,11 +12,10 @@ import os
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, TypeAlias
 
 from costspan.errors import Malformed
-from costspan.ledger import files, lines
+from costspan.ledger import ends, files, lines
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -45,7 +44,6 @@ _REMEMBERED = 50_000
 """Ends kept in mind: a record appended again after a failed sync may follow its own end by twice the ring."""
 
 _CLOSING_BRACE = ord("}")
-_WEAKEST_FIRST = ("unpriced", "estimated", "provider", "exact", "free")
 
 _Place: TypeAlias = "tuple[Path, int, int]"
 """A line: its file, offset and length."""
@@ -111,14 +109,14 @@ def _recover(directory: Path, worker: int, names: list[files.Name], now: float, 
     scan = _Scan()
     for name in names:
         scan.read(directory / str(name))
-    ends = scan.ends()
-    if ends:
+    missing = scan.ends()
+    if missing:
         name = files.newest(directory, today, worker)
         try:
-            _append(directory, name, ends, system)
+            _append(directory, name, missing, system)
         except files.Suspect as error:
             log.critical("ledger: %s is suspect, its sync failed (%s)", name, error.strerror)
-            _append(directory, name.next(), ends, system)
+            _append(directory, name.next(), missing, system)
     if scan.damaged:
         log.warning("ledger: %d damaged lines passed over", scan.damaged)
     needed = scan.needed_by({str(name) for name in names if name.day >= today})
@@ -126,17 +124,18 @@ def _recover(directory: Path, worker: int, names: list[files.Name], now: float, 
         for name in names:  # an end that the disk has not confirmed must not be taken for granted
             _sync(directory, name, system)
         remember(directory, past)
-    return sum(end["type"] == "attempt" for end in ends)
+    return sum(end["type"] == "attempt" for end in missing)
 
 
-def _append(directory: Path, name: files.Name, ends: list[json.Object], system: files.System) -> None:
+def _append(directory: Path, name: files.Name, missing: list[json.Object], system: files.System) -> None:
     appender = files.Appender(directory, name, write=system.write)
     try:
-        for end in ends:
+        for end in missing:
             appender.append(lines.encode(end))
     finally:
         appender.close()
     _sync(directory, name, system)
+    files.sync(directory)
 
 
 def _sync(directory: Path, name: files.Name, system: files.System) -> None:
@@ -190,17 +189,17 @@ class _Scan:
 
     def ends(self) -> list[json.Object]:
         """The lines that are missing, as objects: attempts, then the exchanges that they belong to."""
-        ends: list[json.Object] = []
+        found: list[json.Object] = []
         closed: dict[bytes, list[json.Object]] = {}
         for exchange_id, place in self._open.values():
             for started in self._parse([place]):
-                end = _attempt(started)
-                ends.append(end)
+                end = ends.attempt(started)
+                found.append(end)
                 closed.setdefault(exchange_id, []).append(end)
         for exchange_id, (_, places) in self._exchanges.items():
             if attempts := self._parse(places) + closed.get(exchange_id, []):
-                ends.append(_exchange(attempts))
-        return ends
+                found.append(ends.exchange(attempts))
+        return found
 
     def needed_by(self, names: Iterable[str]) -> set[str]:
         """All files that have to be read where those of `names` are: else what began there would seem open."""
@@ -302,99 +301,3 @@ def _is_damaged(line: bytes) -> bool:
     except Malformed:
         return True
     return False
-
-
-_OF_THE_REQUEST = (
-    *("model_asked", "route", "strategy", "operation", "dialect_in", "stream", "key", "attributes"),
-    *("client_request_id", "trace_id", "exchange_span_id", "parent_span_id", "config_generation"),
-)
-"""What all lines of an exchange say alike, last."""
-
-
-def _attempt(started: json.Object) -> json.Object:
-    """The end of an attempt of which only the start is known. Durations are unknown, not 0."""
-    estimate = started.get("estimate_usd")
-    return {
-        "type": "attempt",
-        "v": 1,
-        "id": started["id"],
-        "exchange_id": started["exchange_id"],
-        **_same(started, "time"),
-        "model_served": None,
-        "outcome": "recovered",
-        "http_status": None,
-        "error_type": None,
-        "finish_reasons": [],
-        "usage": {},
-        "units": {},
-        "cost_usd": None,
-        "cost_estimated_usd": estimate,
-        "cost_status": "unpriced" if estimate is None else "estimated",
-        "cost_parts": {},
-        "cost_reported_usd": None,
-        "cost_computed_usd": None,
-        **_same(started, "estimate_basis", "price_source", "price_version"),
-        "service_tier": None,
-        "flags": [],
-        "upstream_id": None,
-        "duration_ms": None,
-        "first_token_ms": None,
-        **_same(started, "provider", "provider_kind", "model_requested", "dialect_out", "index", "span_id"),
-        **_same(started, *_OF_THE_REQUEST),
-    }
-
-
-def _exchange(attempts: list[json.Object]) -> json.Object:
-    """The end of an exchange of which only the attempts are known, at least one."""
-    attempts = sorted(attempts, key=lambda attempt: attempt.get("index") or 0)
-    first = attempts[0]
-    answer: json.Object = next((attempt for attempt in attempts if attempt.get("outcome") == "ok"), {})
-    statuses = {attempt.get("cost_status") for attempt in attempts}
-    return {
-        "type": "exchange",
-        "v": 1,
-        "id": first["exchange_id"],
-        "exchange_id": first["exchange_id"],
-        **_same(first, "time"),
-        **_same(answer, "provider", "provider_kind", "model_requested", "model_served", "dialect_out"),
-        "attempts": len(attempts),
-        "outcome": "recovered",
-        "http_status": None,
-        "error_type": None,
-        "finish_reasons": answer.get("finish_reasons", []),
-        "usage": answer.get("usage", {}),
-        "units": answer.get("units", {}),
-        "cost_usd": _sum(attempts, "cost_usd"),
-        "cost_estimated_usd": _sum(attempts, "cost_estimated_usd"),
-        "cost_status": next((status for status in _WEAKEST_FIRST if status in statuses), "unpriced"),
-        "cost_parts": _summed_parts(attempts),
-        **_same(answer, "price_source", "price_version", "service_tier"),
-        "dropped": [],
-        **_same(answer, "upstream_id"),
-        "span_id": first.get("exchange_span_id"),
-        "duration_ms": None,
-        "first_token_ms": None,
-        "upstream_ms": None,
-        **_same(first, *_OF_THE_REQUEST),
-    }
-
-
-def _same(source: json.Object, *keys: str) -> json.Object:
-    return {key: source.get(key) for key in keys}
-
-
-def _sum(attempts: Iterable[json.Object], key: str) -> str | None:
-    known = [usd for attempt in attempts if (usd := _decimal(attempt.get(key))) is not None]
-    return lines.money(sum(known, Decimal(0))) if known else None
-
-
-def _summed_parts(attempts: list[json.Object]) -> dict[str, str | None]:
-    known = [attempt.get("cost_parts") or {} for attempt in attempts if attempt.get("cost_usd") is not None]
-    return {bucket: _sum(known, bucket) for bucket in dict.fromkeys(bucket for parts in known for bucket in parts)}
-
-
-def _decimal(text: object) -> Decimal | None:
-    try:
-        return Decimal(text) if isinstance(text, str) else None
-    except InvalidOperation:
-        return None

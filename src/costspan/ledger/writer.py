@@ -287,6 +287,9 @@ class Writer:
                 if self._fsync_interval and file.dirty:
                     file.dirty = False
                     self._system.fsync(file.descriptor)
+                    if not file.named:
+                        files.sync(self._directory)
+                        file.named = True
                 if file is current and not file.in_place():
                     suspects.append((file, FileNotFoundError(2, "deleted or replaced")))
             except OSError as error:
