@@ -1,4 +1,4 @@
-"""Clients that leave at each place of a stream, in every dialect: the ledger has the cost, or an estimate, never 0.
+"""Answers left or broken off at each place, in every dialect: the ledger has the cost, or an estimate, never 0.
 
 Before the first event, before the first content, in the middle, after the usage, before the end: C-14, C-15, C-16.
 """
@@ -15,7 +15,7 @@ import pytest
 from costspan.wire import json
 from fakes.gateway import running
 from fakes.providers import ACCOUNTS, accounts, golden_events, golden_reply, streamed, whole
-from fakes.upstream import Answer, FakeUpstream, Step
+from fakes.upstream import Answer, Cut, FakeUpstream, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +144,12 @@ def config(url: str, *, stops: bool) -> str:
     return accounts(url).replace("{kind:", f"{{abort_stops_billing: {str(stops).lower()}, kind:")
 
 
+def _where_told(dialect: str) -> int:
+    """The event that tells the usage."""
+    events = golden_events(dialect)
+    return next(at for at, (name, data) in enumerate(events) if MARKS[dialect] in name.encode() + data)
+
+
 all_dialects = pytest.mark.parametrize("dialect", ACCOUNTS)
 
 
@@ -153,7 +159,7 @@ async def test_wherever_a_client_leaves_a_stream_its_cost_is_known_or_estimated(
     tmp_path: Path, dialect: str, stops: bool
 ) -> None:
     events = golden_events(dialect)
-    told = next(at for at, (name, data) in enumerate(events) if MARKS[dialect] in name.encode() + data)
+    told = _where_told(dialect)
     script = Gated()
     async with (
         FakeUpstream(script) as upstream,
@@ -226,3 +232,37 @@ async def test_a_whole_answer_is_read_on_where_only_streams_stop_the_bill(tmp_pa
         script.next(lambda gate: stream_with_gate("openai-chat", 1, gate))
         await ask_and_leave(gateway, "openai-chat", script, stream=True)
         assert not is_exact(await recorded(gateway, 2))
+
+
+CUTS = {"reset": Cut.RESET, "early end": Cut.FIN, "silence": Cut.SILENCE}
+
+
+@all_dialects
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS.keys())
+async def test_wherever_an_upstream_breaks_off_a_stream_its_cost_is_known_or_estimated(
+    tmp_path: Path, dialect: str, cut: Cut
+) -> None:
+    events = golden_events(dialect)
+    told = _where_told(dialect)
+    script = Gated()
+    quick = "defaults: {retries: 0, timeouts: {idle: 60ms, first_token: 60ms}}"
+    async with (
+        FakeUpstream(script) as upstream,
+        running(tmp_path, accounts(upstream.url).replace("defaults: {retries: 0}", quick), prices=PRICES) as gateway,
+    ):
+        for position in range(len(events)):
+            script.next(lambda _, at=position: _cut_stream(dialect, at, cut))  # type: ignore[misc] # - bound
+            path, body = asked(dialect, stream=True)
+            async with aiohttp.ClientSession() as client:
+                await _read(client, gateway.url + path, body)
+            attempt = await recorded(gateway, position + 1)
+            exact = is_exact(attempt)
+            assert not (exact and position <= told), f"before event {position}: nobody told the usage"
+            if cut is Cut.FIN:  # a reset takes with it what was not read yet, and a busy machine is silent, too
+                assert exact is (position > told)
+
+
+def _cut_stream(dialect: str, position: int, cut: Cut) -> Answer:
+    answer = streamed(dialect, golden_events(dialect))
+    steps: list[Step] = list(answer.body)  # type: ignore[arg-type] # - not bytes
+    return Answer(headers=answer.headers, body=[*steps[:position], cut], framing="chunked")
