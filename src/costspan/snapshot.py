@@ -20,7 +20,7 @@ from costspan.errors import ConfigError
 from costspan.pricing.book import PriceBook
 from costspan.pricing.rates import Hours, Row, ServiceTier, Tier, rates_of
 from costspan.providers.hosts import KINDS
-from costspan.routing.plan import Leaf, Nested, Policy, Route, Table, Timeouts
+from costspan.routing.plan import NO_CEILINGS, Ceilings, Leaf, Nested, Policy, Race, Route, Table, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from costspan.config.prices import ServiceTier as ConfiguredTier
     from costspan.config.providers import Timeouts as ConfiguredTimeouts
     from costspan.config.routes import Route as ConfiguredRoute
+    from costspan.config.routes import Target as ConfiguredTarget
     from costspan.errors import Problem
     from costspan.pricing.catalog import Catalog
     from costspan.pricing.rates import Rates as PlainRates
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 """For asking whether the catalog has a model at all: it has a price of some date for every day."""
-_STRATEGIES = frozenset({"fallback", "weighted"})
 _WORD_OF = {unit: word for word, unit in reversed(tuple(UNIT_OF.items()))}
 """A unit's own name may stand for the word that buys one of it, which comes first of its words."""
 
@@ -143,10 +143,6 @@ class _Builder:
         )
 
     def _route(self, name: str, route: ConfiguredRoute, accounts: Mapping[str, Account]) -> Route:
-        if route.strategy not in _STRATEGIES:
-            self.warnings.append(
-                f"routes.{name}: strategy {route.strategy} is not in this version yet; its targets are asked as written"
-            )
         members: list[Leaf | Nested] = []
         for target in route.targets:
             if target.route is not None:
@@ -154,8 +150,9 @@ class _Builder:
                 continue
             provider, _, model = (target.target or "").partition("/")
             if provider in accounts:
-                members.append(Leaf(provider, model, MappingProxyType(target.params), float(target.weight)))
-        return Route(name, route.strategy, tuple(members), _policy(route, self._config))
+                members.append(_leaf(provider, model, target))
+        policy = _policy(route, self._config)
+        return Route(name, route.strategy, tuple(members), policy, _ceilings(route), _race(route))
 
     def book(self, catalog: Catalog | None) -> PriceBook:
         """The price table, in the order of the file."""
@@ -202,7 +199,7 @@ class _Builder:
     def warn_of_dead_ends(self, table: Table) -> None:
         """Say of each route that has no target left that every request for it will fail."""
         for name in table.routes:
-            matched = table.match(name, lambda: 0.0)
+            matched = table.match(name)
             if matched is None or not matched.steps:
                 self.warnings.append(
                     f"routes.{name}: no usable target is left; every request for it is answered with 503"
@@ -216,7 +213,6 @@ class _Builder:
             "keys[].limits": any(key.limits != type(key.limits)() for key in config.keys),
             "telemetry.capture_content": config.telemetry.capture_content,
             "server.workers": config.server.workers != 1,
-            "routes.*.constraints": any(route.constraints is not None for route in config.routes.values()),
         }
         self.warnings += [
             f"{name}: accepted, but this version does not act on it yet" for name, on in later.items() if on
@@ -235,6 +231,37 @@ def _policy(route: ConfiguredRoute | None, config: schema.Config) -> Policy:
     fallback_on = defaults.fallback_on if route is None or route.fallback_on is None else route.fallback_on
     timeouts = _timeouts(defaults.timeouts, route.timeouts if route is not None else None)
     return Policy(retries, frozenset(fallback_on), timeouts)
+
+
+def _leaf(provider: str, model: str, target: ConfiguredTarget) -> Leaf:
+    return Leaf(
+        provider,
+        model,
+        MappingProxyType(target.params),
+        float(target.weight),
+        frozenset(target.lacks),
+        target.context_length,
+    )
+
+
+def _ceilings(route: ConfiguredRoute) -> Ceilings:
+    told = route.constraints
+    if told is None:
+        return NO_CEILINGS
+    price = told.max_price
+    return Ceilings(
+        None if told.max_first_token is None else float(told.max_first_token),
+        None if price is None else price.input,
+        None if price is None else price.output,
+    )
+
+
+def _race(route: ConfiguredRoute) -> Race | None:
+    told = route.race
+    if told is None:
+        return None
+    after = None if told.after == "p95" else float(told.after)
+    return Race(after, told.max_parallel, told.losers == "drain", told.max_extra_usd)
 
 
 def _timeouts(below: ConfiguredTimeouts, above: ConfiguredTimeouts | None) -> Timeouts:

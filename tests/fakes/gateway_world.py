@@ -268,7 +268,7 @@ class World:
         }
         spoken = CLIENT_DIALECTS[dialect]
         peek = spoken.peek(body)
-        matched = snapshot.table.match(target, lambda: 0.0, target)
+        matched = snapshot.table.match(target, target)
         assert matched is not None
         identities = self.process.identities
         origin = Origin(

@@ -7,10 +7,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 
-from costspan.config.fields import Duration, Integer, Label, Money, Params, Section, Text, read_duration
+from costspan.config.fields import Count, Duration, Integer, Label, Money, Params, Section, Text, read_duration
 from costspan.config.providers import FallbackReason, Timeouts
 
 Strategy = Literal["fallback", "cheapest", "fastest", "weighted", "race"]
+Capability = Literal["tools", "images", "json_schema"]
 
 
 def _target(text: str) -> str:
@@ -44,6 +45,12 @@ class Target(Section):
     route: Text | None = Field(default=None, description="another route, instead of a target")
     params: Params = Field(default={}, description="request parameters put in when the request lacks them")
     weight: Money = Field(default=Decimal(1), description="share of the requests (strategy weighted)")
+    lacks: tuple[Capability, ...] = Field(
+        default=(), description="what the model cannot do: requests that need it go to other targets"
+    )
+    context_length: Count | None = Field(
+        default=None, description="tokens of prompt and answer together that the model takes; null: as the catalog says"
+    )
 
     @model_validator(mode="before")
     @classmethod

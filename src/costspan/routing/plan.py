@@ -1,18 +1,21 @@
-"""From the model name that a client asks for to an ordered list of targets. Facts in, plan out."""
+"""From the model name that a client asks for to the targets that its route lists. `order` puts them in order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+    from decimal import Decimal
 
 _DOTS = frozenset({".", ".."})
 MAX_STEPS = 32
 """A plan is never longer, however routes nest."""
+_REMEMBERED = 1024
+"""Names that were resolved. They come from clients, so their number is not ours to trust; starting over is cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,41 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What a target may cost and how long it may take. None: no limit."""
+
+    first_token: float | None = None
+    """Seconds to the first token; who is slower is asked last."""
+    input: Decimal | None = None
+    """USD per million tokens; who costs more is not asked."""
+    output: Decimal | None = None
+
+    def within(self, outer: Ceilings) -> Ceilings:
+        """The lower ones of these and of `outer`: a nested route keeps to both."""
+        return Ceilings(
+            _lower(self.first_token, outer.first_token),
+            _lower(self.input, outer.input),
+            _lower(self.output, outer.output),
+        )
+
+
+NO_CEILINGS = Ceilings()
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """How the targets of a route race each other."""
+
+    after: float | None = None
+    """Seconds until the next target starts; None: the 95th percentile of the first one's time to first token."""
+    max_parallel: int = 2
+    drain: bool = False
+    """Whether losers are read to their end, to learn what they used."""
+    max_extra_usd: Decimal | None = None
+    """What the further attempts may be expected to cost together."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """A target as a route lists it: `provider` and `model`, where `{model}` stands for the name asked for."""
 
@@ -46,6 +84,10 @@ class Leaf:
     model: str
     params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     weight: float = 1
+    lacks: frozenset[str] = frozenset()
+    """What the model cannot do: `tools`, `images`, `json_schema`."""
+    context_length: int | None = None
+    """Tokens of prompt and answer together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +106,8 @@ class Route:
     strategy: str
     members: tuple[Leaf | Nested, ...]
     policy: Policy
+    ceilings: Ceilings = NO_CEILINGS
+    race: Race | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +118,9 @@ class Step:
     model: str
     params: Mapping[str, Any]
     policy: Policy
+    lacks: frozenset[str] = frozenset()
+    context_length: int | None = None
+    ceilings: Ceilings = NO_CEILINGS
 
     @property
     def label(self) -> str:
@@ -82,15 +129,56 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A route with its targets in it, nested routes as branches of their own, all as the configuration lists them."""
+
+    route: str
+    strategy: str
+    members: tuple[Step | Branch, ...]
+    weights: tuple[float, ...] = ()
+    """Of the members, for strategy weighted."""
+    race: Race | None = None
+
+    def steps(self) -> Iterator[Step]:
+        """All targets in it, as written."""
+        for member in self.members:
+            if isinstance(member, Step):
+                yield member
+            else:
+                yield from member.steps()
+
+
+@dataclass(frozen=True, slots=True)
 class Matched:
     """What a model name led to. `policy.timeouts.total` of it bounds the exchange."""
 
     route: str
-    strategy: str
     policy: Policy
-    steps: tuple[Step, ...]
+    tree: Branch
     passes_model: bool = False
     """Whether a step's model is what was given as `asked`: neither in the configuration nor in the name."""
+
+    @classmethod
+    def direct(cls, name: str, step: Step) -> Matched:
+        """A name that leads to one target."""
+        return cls(name, step.policy, Branch(name, DIRECT, (step,)))
+
+    @property
+    def strategy(self) -> str:
+        """Of the route: `direct` where there is none."""
+        return self.tree.strategy
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All targets, as written. One that several routes list is there once."""
+        found: dict[str, Step] = {}
+        for step in self.tree.steps():
+            found.setdefault(step.label, step)
+        return tuple(found.values())[:MAX_STEPS]
+
+
+DIRECT = "direct"
+"""The strategy of what was asked for as `provider/model`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,73 +190,100 @@ class Table:
     direct_targets: bool
     default_route: str | None
     defaults: Policy
+    _known: dict[tuple[str, str | None], Matched] = field(default_factory=dict, compare=False, repr=False)
 
-    def match(self, name: str, pick: Callable[[], float], asked: str | None = None) -> Matched | None:
+    def match(self, name: str, asked: str | None = None) -> Matched | None:
         """Resolve `name`; None when nothing matches. `asked` is what `{model}` stands for where that is not `name`.
 
         In this order: exact route, the glob with the longest literal part, `provider/model`, the default route.
-        `pick` gives random numbers in [0, 1) for weighted routes. A name of dots alone is nobody's: where a provider
-        has the model in its path, it would lead to another path.
+        A name of dots alone is nobody's: where a provider has the model in its path, it would lead to another path.
         """
+        key = (name, asked)
+        if (known := self._known.get(key)) is not None:
+            return known
+        found = self._match(name, asked)
+        if found is not None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+    def _match(self, name: str, asked: str | None) -> Matched | None:
         if _is_dots(name) or (asked is not None and _is_dots(asked)):
             return None
-        route = self.routes.get(name) or self._glob(name)
-        if route is None and self.direct_targets:
-            provider, slash, model = name.partition("/")
-            if slash and model and provider in self.providers:
-                step = Step(provider, model, MappingProxyType({}), self.defaults)
-                return Matched(name, "direct", self.defaults, (step,))
+        route = self._named(name)
+        if route is None and self.direct_targets and (direct := self._target(name)) is not None:
+            return direct
         if route is None and self.default_route is not None:
-            route = self.routes[self.default_route]
+            route = self._named(self.default_route)
+            if route is None:
+                return self._target(self.default_route)
         if route is None:
             return None
-        steps: dict[str, Step] = {}
-        for step in self._steps(route, name if asked is None else asked, pick, depth=0):
-            steps.setdefault(step.label, step)  # a target that several routes list is tried once
-        passes = asked is not None and asked != name and self._passes(route, depth=0)
-        return Matched(route.name, route.strategy, route.policy, tuple(steps.values())[:MAX_STEPS], passes)
-
-    def _passes(self, route: Route, depth: int) -> bool:
-        return depth <= MAX_STEPS and any(
-            "{model}" in member.model
-            if isinstance(member, Leaf)
-            else self._passes(self.routes[member.route], depth + 1)
-            for member in route.members
+        tree = self._branch(route, name if asked is None else asked, NO_CEILINGS, ())
+        passes = (
+            asked is not None and asked != name and any("{model}" in leaf.model for leaf in self._leaves(route, ()))
         )
+        return Matched(route.name, route.policy, tree, passes)
+
+    def _target(self, name: str) -> Matched | None:
+        provider, slash, model = name.partition("/")
+        if not (slash and model and provider in self.providers):
+            return None
+        return Matched.direct(name, Step(provider, model, MappingProxyType({}), self.defaults))
+
+    def _named(self, name: str) -> Route | None:
+        """The route of this name, or the glob with the longest literal part that it matches."""
+        return self.routes.get(name) or self._glob(name)
+
+    def _leaves(self, route: Route, above: tuple[str, ...]) -> Iterator[Leaf]:
+        for member in route.members:
+            if isinstance(member, Leaf):
+                yield member
+            elif (nested := self._nested(member, route, above)) is not None:
+                yield from self._leaves(nested, (*above, route.name))
+
+    def _nested(self, member: Nested, route: Route, above: tuple[str, ...]) -> Route | None:
+        """The route that `member` names. Cycles of names are refused at load; one that globs make is cut here."""
+        found = self._named(member.route)
+        return None if found is None or found.name in {route.name, *above} else found
 
     def _glob(self, model: str) -> Route | None:
         found = [name for name in self.routes if _is_glob(name) and fnmatchcase(model, name)]
         return self.routes[max(found, key=_literal_length)] if found else None
 
-    def _steps(self, route: Route, asked: str, pick: Callable[[], float], depth: int) -> Iterator[Step]:
-        if depth > MAX_STEPS:  # cycles are refused at load; this bounds what slipped through
-            return
-        for member in _order(route, pick):
+    def _branch(self, route: Route, asked: str, outer: Ceilings, above: tuple[str, ...]) -> Branch:
+        ceilings = route.ceilings.within(outer)
+        members: list[Step | Branch] = []
+        weights: list[float] = []
+        for member in route.members:
             if isinstance(member, Leaf):
                 model = member.model.replace("{model}", asked)
-                yield Step(member.provider, model, member.params, route.policy)
+                members.append(
+                    Step(
+                        member.provider,
+                        model,
+                        member.params,
+                        route.policy,
+                        member.lacks,
+                        member.context_length,
+                        ceilings,
+                    )
+                )
+            elif (nested := self._nested(member, route, above)) is not None:
+                members.append(self._branch(nested, asked, ceilings, (*above, route.name)))
             else:
-                nested = self.routes[member.route]
-                yield from self._steps(nested, asked, pick, depth + 1)
+                continue
+            weights.append(member.weight)
+        return Branch(route.name, route.strategy, tuple(members), tuple(weights), route.race)
 
 
-def _order(route: Route, pick: Callable[[], float]) -> Iterator[Leaf | Nested]:
-    """Members in the order to try them. Weighted: drawn by weight without putting back, so the rest is the fallback."""
-    left = list(route.members)
-    while route.strategy == "weighted" and len(left) > 1:
-        drawn = _draw(left, pick())
-        left.remove(drawn)
-        yield drawn
-    yield from left
+_Number = TypeVar("_Number", "float", "Decimal")
 
 
-def _draw(members: Sequence[Leaf | Nested], pick: float) -> Leaf | Nested:
-    point = pick * sum(member.weight for member in members)
-    for member in members:
-        point -= member.weight
-        if point < 0:
-            return member
-    return members[-1]
+def _lower(first: _Number | None, second: _Number | None) -> _Number | None:
+    given = [value for value in (first, second) if value is not None]
+    return min(given, default=None)
 
 
 def _is_dots(name: str) -> bool:

@@ -106,7 +106,7 @@ class Admission:
     def match(self, request: web.BaseRequest, snapshot: Snapshot, key: ClientKey | None, model: str) -> Matched:
         """The route or target that `model`, or the header that overrides it, leads to. Raises `ClientError`."""
         asked = request.headers.get("x-costspan-route", model)
-        matched = snapshot.table.match(asked, self._state.pick, model)
+        matched = snapshot.table.match(asked, model)
         if matched is None:
             raise ClientError(
                 f"no route or target has this model name{suggest(asked, snapshot, key)}",

@@ -5,7 +5,6 @@ Asked of the provider where it speaks the client's dialect, else estimated by le
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from aiohttp import web
 from costspan.dialects import checks
 from costspan.engine.call import Raw
 from costspan.pricing.estimate import estimate_prompt_tokens
+from costspan.routing.plan import Matched
 from costspan.server import body as bodies
 from costspan.wire import json
 
@@ -46,7 +46,7 @@ class Counts:
         if step is None:
             return _estimated(call)
         call.origin.operation = "count_tokens"
-        call.matched = replace(call.matched, steps=(step,))
+        call.matched = Matched.direct(call.matched.route, step)
         call.raw = Raw("POST", _path(call, step), bodies.JSON, _body(fields, asked, step), None, free=True)
         return await self._exchanges.run(request, call)
 

@@ -69,7 +69,7 @@ def _owner(name: str, snapshot: Snapshot) -> str:
     """The provider of a direct target or of a glob route's only target; a route of several is ours."""
     if name in snapshot.table.routes:
         return "costspan"
-    matched = snapshot.table.match(name, lambda: 0.0)
+    matched = snapshot.table.match(name)
     providers = {step.provider for step in matched.steps} if matched is not None else set()
     return providers.pop() if len(providers) == 1 else "costspan"
 

@@ -77,7 +77,7 @@ class RawPaths:
         body, fields = await _body(request, account, dialect, snapshot.server.max_request_bytes)
         client, peek = _peek(dialect, fields, model)
         step = Step(account.name, peek.model, MappingProxyType({}), _once(snapshot))
-        matched = Matched(f"{PROVIDERS}{account.name}", "direct", step.policy, (step,))
+        matched = Matched.direct(f"{PROVIDERS}{account.name}", step)
         origin = admission.origin(request, snapshot, key, matched, dialect=client, peek=peek)
         origin.dialect_in = NAME if dialect is None else dialect.NAME
         origin.operation = NAME if dialect is None else dialect.OPERATION

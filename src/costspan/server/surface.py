@@ -114,7 +114,7 @@ class Surface:
         if not name:
             body = shape.many([shape.one(known, snapshot) for known in models.names(snapshot, key)])
         else:
-            matched = snapshot.table.match(name, self._state.pick)
+            matched = snapshot.table.match(name)
             if matched is None or (key is not None and not may_use(key, name)):
                 raise ClientError("no route or target has this model name", status=404, code="model_not_found")
             body = shape.one(name, snapshot)
