@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from costspan import snapshot as snapshots
 from costspan.config.load import load
 from costspan.pricing.catalog import Catalog
+from costspan.routing.budget import Budget
+from costspan.routing.limits import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,3 +111,25 @@ def test_a_price_list_that_does_not_exist_is_told(tmp_path: Path, word: str, rea
     expected = [] if reason is None else [f"gateway.yaml:5:81: providers.local.price_as: {reason}"]
 
     assert warnings(tmp_path, PROVIDERS.replace("PRICE_AS", word)) == expected
+
+
+def test_budgets_and_the_limits_of_keys_are_plain_values(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.yaml"
+    path.write_text(
+        f"""providers: {{demo: {{kind: mock}}}}
+routes: {{smart: demo/x, cheap: demo/y}}
+keys:
+  - {{name: a, hash: "sha256:{"a" * 64}", limits: {{requests_per_minute: 600, concurrency: 5}}}}
+  - {{name: b, hash: "sha256:{"b" * 64}"}}
+budgets:
+  - {{name: month, match: {{team: x}}, usd: 500, per: month, warn_at: 90%, on_exceed: {{route: cheap}}}}
+  - {{name: all, usd: 0.5, per: day, shared: "http://prometheus:9090"}}
+"""
+    )
+    built = snapshots.build(load(path, {}), generation=1, catalog=None)
+
+    assert built.limits == {"a": Limits(requests=600, tokens=None, concurrency=5)}
+    assert built.budgets == (
+        Budget("month", {"team": "x"}, Decimal(500), "month", Decimal("0.9"), "cheap", None),
+        Budget("all", {}, Decimal("0.5"), "day", Decimal("0.8"), None, "http://prometheus:9090"),
+    )

@@ -20,10 +20,12 @@ from costspan.errors import ConfigError
 from costspan.pricing.book import PriceBook
 from costspan.pricing.rates import Hours, Row, ServiceTier, Tier, rates_of
 from costspan.providers.hosts import KINDS
+from costspan.routing.budget import Budget
+from costspan.routing.limits import Limits
 from costspan.routing.plan import NO_CEILINGS, Ceilings, Leaf, Nested, Policy, Race, Route, Table, Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
     from costspan.config import schema
@@ -82,6 +84,9 @@ class Snapshot:
     server: schema.Server
     admin_token: str | None
     warnings: tuple[str, ...]
+    budgets: tuple[Budget, ...]
+    limits: Mapping[str, Limits]
+    """By the name of a client key, of those that have any."""
 
     def has_price(self, account: Account, model: str, wall_ns: int) -> bool:
         """Whether a call of `model` at that time (epoch nanoseconds) can be priced before it is made."""
@@ -119,6 +124,8 @@ def build(loaded: Loaded, *, generation: int, catalog: Catalog | None) -> Snapsh
         server=config.server,
         admin_token=config.admin.token.reveal() if config.admin.token else None,
         warnings=(*loaded.warnings, *entries.warnings, *builder.warnings),
+        budgets=tuple(map(_budget, config.budgets)),
+        limits=MappingProxyType(dict(_limits(config.keys))),
     )
 
 
@@ -319,6 +326,26 @@ def _client_keys(config: schema.Config) -> Iterator[ClientKey]:
             key.routes,
             key.expires,
         )
+
+
+def _limits(keys: Iterable[schema.Key]) -> Iterator[tuple[str, Limits]]:
+    for key in keys:
+        given = key.limits
+        limits = Limits(given.requests_per_minute, given.tokens_per_minute, given.concurrency)
+        if limits != Limits():
+            yield key.name, limits
+
+
+def _budget(budget: schema.Budget) -> Budget:
+    return Budget(
+        budget.name,
+        MappingProxyType(budget.match),
+        budget.usd,
+        budget.per,
+        budget.warn_at,
+        None if isinstance(budget.on_exceed, str) else budget.on_exceed.route,
+        budget.shared,
+    )
 
 
 def _attribution(config: schema.Config) -> Attribution:

@@ -43,6 +43,27 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
         "budgets: [{name: a, usd: 1, per: day, on_exceed: {route: cheap}}]",
         ["gateway.yaml:3:58: budgets[0].on_exceed.route: unknown route 'cheap'"],
     ),
+    "a shared budget of which Prometheus cannot tell what counts": (
+        (
+            "attribution: {metric_attributes: [environment]}\n"
+            "budgets: [{name: a, usd: 1, per: day, shared: 'http://p:9090', match: {team: x, environment: y}}]"
+        ),
+        [
+            (
+                "gateway.yaml:4:47: budgets[0].shared: no label of costspan_cost_usd_total tells 'team': "
+                "add it to attribution.metric_attributes"
+            )
+        ],
+    ),
+    "a Prometheus with a password": (
+        "budgets: [{name: a, usd: 1, per: day, shared: 'http://me:secret@p:9090'}]",
+        [
+            (
+                "gateway.yaml:3:47: budgets[0].shared: "
+                "expected a URL such as http://collector:4318, without user and password"
+            )
+        ],
+    ),
     "another word for exceed": (
         "budgets: [{name: a, usd: 1, per: day, on_exceed: warn}]",
         ["gateway.yaml:3:50: budgets[0].on_exceed: expected reject or {route: NAME}"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from costspan.config.checks import Finding, Names
 from costspan.config.document import suggestion
+from costspan.config.labels import RESERVED, label_name
 from costspan.config.prices import RATES, UNIT_OF, PriceRow, Rates
 from costspan.ir.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from costspan.config.prices import PriceTier
-    from costspan.config.schema import Config, Key
+    from costspan.config.schema import Budget, Config, Key
     from costspan.config.yaml_loader import Path
 
 LEAST_PER_MILLION = Decimal("0.0005")
@@ -74,9 +75,23 @@ def _budgets(config: Config, names: Names) -> Iterator[Finding]:
             if attribute not in known:
                 reason = f"no request has the attribute {attribute!r}{suggestion(attribute, known)}"
                 yield Finding((*at, "match", attribute), reason)
+        yield from _shared(at, budget, config.attribution.metric_attributes)
         route = None if isinstance(budget.on_exceed, str) else budget.on_exceed.route
         if route is not None and not names.has_route(route):
             yield Finding((*at, "on_exceed", "route"), f"unknown route {route!r}{suggestion(route, names.routes)}")
+
+
+def _shared(at: Path, budget: Budget, labels: Sequence[str]) -> Iterator[Finding]:
+    """Yield attributes by which Prometheus cannot tell what a budget counts."""
+    if budget.shared is None:
+        return
+    taken: dict[str, str] = {}
+    for name in labels:
+        taken.setdefault(label_name(name), name)
+    for attribute in budget.match:
+        if taken.get(label_name(attribute)) != attribute or label_name(attribute) in RESERVED:
+            reason = f"no label of costspan_cost_usd_total tells {attribute!r}: add it to attribution.metric_attributes"
+            yield Finding((*at, "shared"), reason)
 
 
 def _prices(config: Config) -> Iterator[Finding]:

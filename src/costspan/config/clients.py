@@ -5,16 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from costspan.config.fields import Count, Day, Money, Percent, Section, Text
+from costspan.config.fields import Count, Day, Endpoint, Money, Percent, Section, Text
 
 DEFAULT_WARN_AT = Decimal("0.8")
 
 
 class Limits(Section):
-    """What one key may use at most. Absent: no limit."""
+    """What one key may use at most, in each process. Absent: no limit."""
 
-    requests_per_minute: Count | None = Field(default=None, description="requests in a minute")
-    tokens_per_minute: Count | None = Field(default=None, description="tokens in a minute, input and output")
+    requests_per_minute: Count | None = Field(default=None, description="requests in any 60 s; all may come at once")
+    tokens_per_minute: Count | None = Field(
+        default=None, description="tokens in any 60 s, input and output: by estimate at first, then as they were"
+    )
     concurrency: Count | None = Field(default=None, description="requests at one time")
 
 
@@ -66,3 +68,9 @@ class Budget(Section):
     per: Literal["day", "week", "month", "total"] = Field(description="period, UTC; weeks begin on Monday")
     warn_at: Percent = Field(default=DEFAULT_WARN_AT, description="share of the ceiling that is warned about")
     on_exceed: OnExceed = Field(default="reject", description="answer 402, or send further requests to a cheaper route")
+    shared: Endpoint | None = Field(
+        default=None,
+        description=(
+            "base URL of a Prometheus that scrapes all gateways, such as http://prometheus:9090: what they spend counts"
+        ),
+    )

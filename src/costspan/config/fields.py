@@ -12,8 +12,10 @@ from datetime import date
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Annotated, Any, Protocol, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -139,6 +141,13 @@ def _api_key(value: object, info: ValidationInfo) -> Secret:
     return secret
 
 
+def _endpoint(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
+        raise ValueError("expected a URL such as http://collector:4318, without user and password")
+    return text
+
+
 def _header_value(value: object, info: ValidationInfo) -> Secret | str:
     if isinstance(value, bool | int | Decimal):
         value = str(value).lower()
@@ -218,6 +227,7 @@ HeaderValue = Annotated[
     WithJsonSchema({"type": "string"}),
     Label("text or secret reference"),
 ]
+Endpoint = Annotated[str, AfterValidator(_endpoint), Label("URL")]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=200)]
 Params = Annotated[dict[str, Any], BeforeValidator(_json_value)]
 

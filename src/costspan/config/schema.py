@@ -13,6 +13,7 @@ from costspan.config.fields import (
     ApiKey,
     Count,
     Duration,
+    Endpoint,
     Flag,
     HeaderName,
     HeaderValue,
@@ -100,17 +101,9 @@ def _origin(text: str) -> str:
     return text.lower()
 
 
-def _endpoint(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
-        raise ValueError("expected a URL such as http://collector:4318, without user and password")
-    return text
-
-
 Listen = Annotated[str, AfterValidator(listen_address), Label("address")]
 Host = Annotated[str, AfterValidator(_host), Label("host")]
 Origin = Annotated[str, AfterValidator(_origin), Label("origin")]
-Endpoint = Annotated[str, AfterValidator(_endpoint), Label("URL")]
 
 
 class Server(Section):

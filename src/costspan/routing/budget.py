@@ -123,6 +123,10 @@ class Tally:
         else:
             self._reserved.pop(day, None)
 
+    def take_reserved(self, other: Tally) -> None:
+        """Take the place of `other`, which has the same attributes: what was reserved there is released here too."""
+        self._reserved = other._reserved
+
     def spend(self, day: int, usd: Decimal) -> None:
         """An attempt that began on `day` has cost `usd`."""
         if day not in self._spent and len(self._spent) >= MAX_DAYS:
