@@ -229,6 +229,18 @@ def test_what_is_left_counts_for_its_model_only() -> None:
     assert ring.limited(alone, Need("other"), 0.0) == 0.0
 
 
+def test_limits_are_known_of_an_account_when_a_key_of_it_has_heard_of_one() -> None:
+    ring = KeyRing()
+    assert not ring.limits(ABC)
+    hear(ring, ABC, {"content-type": "application/json"})
+    ring.cool(ABC, Secret("key-a"), 0.0, 5.0)
+    assert not ring.limits(ABC)
+
+    hear(ring, ABC, requests_left(9, "60s"))
+    assert ring.limits(ABC)
+    assert not ring.limits(pool("key-a", name="q"))
+
+
 def test_the_last_answer_is_the_one_that_counts_and_silence_changes_nothing() -> None:
     ring, alone = KeyRing(), pool("key-a")
     hear(ring, alone, requests_left(0, "60s"))

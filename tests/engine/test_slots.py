@@ -75,6 +75,16 @@ def test_an_account_is_busy_while_all_its_slots_are_taken(line: Line) -> None:
     assert not line.slots.busy(two)
 
 
+def test_a_slot_that_is_free_is_taken_without_waiting(line: Line) -> None:
+    assert line.slots.try_acquire(ONE)
+    waiting = line.ask()
+    assert not line.slots.try_acquire(ONE)
+
+    line.release()
+    assert waiting.result()
+    assert not line.slots.try_acquire(ONE)
+
+
 def test_who_waits_is_let_in_first_come_first_served(line: Line) -> None:
     line.ask()
     first, second = line.ask(), line.ask()

@@ -199,6 +199,11 @@ class KeyRing:
             return now
         return min(pool.state(key).ready_at(now) for key in account.keys or (None,))
 
+    def limits(self, account: Account) -> bool:
+        """Whether the provider has said what is left of any limit of its keys: else `limited` need not be asked."""
+        pool = self._pools.get((account.name, account.address))
+        return pool is not None and any(pool.state(key).left for key in account.keys or (None,))
+
     def limited(self, account: Account, need: Need, now: float) -> float:
         """Seconds until a key may be used that has room for `need`; 0 for now, infinity when all are out."""
         pool = self._pools.get((account.name, account.address))

@@ -57,15 +57,22 @@ class Slots:
         place = self._places.get(account.name)
         return place is not None and place.full
 
+    def try_acquire(self, account: Account) -> bool:
+        """Take a slot that is free. An account without a limit has always one; it is counted all the same."""
+        place = self._place(account)
+        if place.full:
+            return False
+        place.under_way += 1
+        return True
+
     async def acquire(self, account: Account, seconds: float) -> bool:
         """Take a slot, waiting for one at most `seconds` and `MAX_WAIT`. False: there is none; ask another target.
 
         Await it directly: the slot is the caller's once it has returned True, and nobody's when it was cancelled.
         """
-        place = self._place(account)
-        if not place.full:
-            place.under_way += 1
+        if self.try_acquire(account):
             return True
+        place = self._place(account)
         if seconds <= 0 or len(place.waiting) >= MAX_WAITING:
             return False
         loop = asyncio.get_running_loop()
@@ -83,7 +90,7 @@ class Slots:
             place.waiting.pop(turn, None)
 
     def release(self, account: Account) -> None:
-        """An attempt that had a slot has ended: once for each `acquire` that gave one."""
+        """An attempt that had a slot has ended: once for each slot that was taken."""
         place = self._places.get(account.name)
         if place is not None and place.under_way > 0:
             place.under_way -= 1
