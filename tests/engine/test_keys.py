@@ -315,7 +315,7 @@ def test_cooldowns_are_counted_when_a_key_begins_to_stand_back() -> None:
     ring.cool(ABC, Secret("key-b"), 40.0, 5.0)
     ring.refuse(pool("key-a", name="q"), Secret("key-a"))
 
-    assert ring.cooldowns() == {("p", "rate_limit"): 2, ("p", "auth"): 1, ("q", "auth"): 1}
+    assert ring.cooldowns == {("p", "rate_limit"): 2, ("p", "auth"): 1, ("q", "auth"): 1}
 
 
 def test_the_log_tells_which_key_by_its_number_and_says_it_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -180,6 +180,17 @@ def test_series_of_one_instrument_are_bounded() -> None:
     assert {point.value for point in counter.collect().points if point.labels == {"a": "other"}} == {100}
 
 
+def test_cooldowns_of_keys_are_counted_by_provider_and_reason() -> None:
+    told = {("openai", "rate_limit"): 3, ("openai", "auth"): 1}
+    recorded = Metrics(replace(GAUGES, key_cooldowns=lambda: told), (), lambda: 0)
+
+    assert points(metrics(), "costspan.key.cooldowns") == {}
+    assert points(recorded, "costspan.key.cooldowns") == {
+        (("provider", "openai"), ("reason", "rate_limit")): 3,
+        (("provider", "openai"), ("reason", "auth")): 1,
+    }
+
+
 def test_bounds_of_buckets_are_inclusive() -> None:
     histogram = Histogram(Instrument("h", "histogram", "", "", (), (1.0, 2.0)))
     for value in (0.5, 1.0, 1.5, 2.0, 99.0):

@@ -14,7 +14,11 @@ from costspan.telemetry.prometheus import CONTENT_TYPE, name_of, render
 from fakes.records import ATTEMPTS, EXCHANGE
 
 GAUGES = Gauges(
-    inflight=lambda: 2, config_generation=lambda: 7, reload_success=lambda: True, ledger_degraded=lambda: False
+    inflight=lambda: 2,
+    config_generation=lambda: 7,
+    reload_success=lambda: True,
+    ledger_degraded=lambda: False,
+    key_cooldowns=lambda: {("openai", "auth"): 2},
 )
 
 
@@ -100,6 +104,7 @@ def test_the_metrics_of_an_exchange() -> None:
         "costspan_cost_drift_usd",
         "costspan_cost_usd",
         "costspan_inflight",
+        "costspan_key_cooldowns",
         "costspan_ledger_degraded",
         "costspan_overhead_seconds",
         "costspan_telemetry_dropped",
@@ -123,6 +128,7 @@ def test_the_metrics_of_an_exchange() -> None:
         'costspan_overhead_seconds_bucket{le="0.0025"} 1',
         "costspan_config_reload_success 1",
         "costspan_telemetry_dropped_total 4",
+        'costspan_key_cooldowns_total{provider="openai",reason="auth"} 2',
     ):
         assert line in text.splitlines()
 

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 GAUGES = Gauges(
-    inflight=lambda: 2, config_generation=lambda: 7, reload_success=lambda: True, ledger_degraded=lambda: False
+    inflight=lambda: 2,
+    config_generation=lambda: 7,
+    reload_success=lambda: True,
+    ledger_degraded=lambda: False,
+    key_cooldowns=lambda: {("openai", "auth"): 2},
 )
 NO_PROMETHEUS = Settings(prometheus=False)
 
@@ -216,6 +220,12 @@ def test_metrics_reach_the_collector(collector: Collector) -> None:
     assert collector.metrics["gen_ai.server.request.duration"].unit == "s"
     (generation,) = collector.metrics["costspan.config.generation"].gauge.data_points
     assert generation.as_int == 7
+    (cooldowns,) = collector.metrics["costspan.key.cooldowns"].sum.data_points
+    assert cooldowns.as_int == 2
+    assert {item.key: item.value.string_value for item in cooldowns.attributes} == {
+        "provider": "openai",
+        "reason": "auth",
+    }
 
 
 FAILURES = ("refuses", "answers 503", "does not answer")

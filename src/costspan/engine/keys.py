@@ -223,6 +223,7 @@ class KeyRing:
                 kept[account.name, account.address] = pool
         self._pools = kept
 
+    @property
     def cooldowns(self) -> dict[tuple[str, str], int]:
         """How often keys began to stand back, by account name and reason (`rate_limit`, `auth`). On any thread."""
         return self._cooldowns.copy()

@@ -22,7 +22,7 @@ from costspan.telemetry import semconv as s
 from costspan.telemetry.attributes import clean, failed, input_tokens, output_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from costspan.ledger.records import Attempt, Exchange
 
@@ -42,6 +42,8 @@ class Gauges:
     config_generation: Callable[[], int]
     reload_success: Callable[[], bool]
     ledger_degraded: Callable[[], bool]
+    key_cooldowns: Callable[[], Mapping[tuple[str, str], int]] = dict
+    """How often keys began to stand back, by provider and reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,10 @@ class Metrics:
         self._unpriced = _counter(
             s.UNPRICED, "{attempt}", "Attempts without a known price.", (*target, *self._attributes)
         )
+        self._cooldowns = Instrument(
+            s.KEY_COOLDOWNS, "counter", "{cooldown}", "Times that a provider's key began to stand back.",
+            ("provider", "reason"),
+        )  # fmt: skip
 
     def record_attempt(self, attempt: Attempt) -> None:
         """Count one attempt's final record."""
@@ -201,6 +207,7 @@ class Metrics:
 
     def _collect_gauges(self) -> list[Family]:
         return [
+            _family(self._cooldowns, list(self._gauges.key_cooldowns().items())),
             _single(s.INFLIGHT, "gauge", "Exchanges in flight.", self._gauges.inflight()),
             _single(
                 s.CONFIG_GENERATION, "gauge", "Generation of the running config.", self._gauges.config_generation()

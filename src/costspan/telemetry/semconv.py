@@ -73,6 +73,7 @@ OVERHEAD: Final = "costspan.overhead"
 INFLIGHT: Final = "costspan.inflight"
 RELOAD_SUCCESS: Final = "costspan.config.reload_success"
 LEDGER_DEGRADED: Final = "costspan.ledger.degraded"
+KEY_COOLDOWNS: Final = "costspan.key.cooldowns"
 TELEMETRY_DROPPED: Final = "costspan.telemetry.dropped"
 
 TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
