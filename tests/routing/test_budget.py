@@ -33,7 +33,7 @@ PERIODS = {
 
 @pytest.mark.parametrize(("per", "first", "end"), PERIODS.values(), ids=PERIODS.keys())
 def test_periods_are_those_of_the_calendar_in_utc(per: str, first: date, end: date) -> None:
-    found = period(per, TODAY)  # type: ignore[arg-type] # - one of the words
+    found = period(per, TODAY)
     assert (date_of(found.first), date_of(found.end)) == (first, end)
     assert found.resets_at == datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()
 
@@ -119,9 +119,9 @@ def test_a_followed_sum_is_the_sum_of_its_days() -> None:
         tally.spend(day, usd)
         plain[day] += usd
         for per in ("day", "week", "month", "total"):
-            tally.follow(period(per, day))  # type: ignore[arg-type] # - one of the words
+            tally.follow(period(per, day))
     for per in ("day", "week", "month", "total"):
-        within = period(per, TODAY)  # type: ignore[arg-type] # - one of the words
+        within = period(per, TODAY)
         assert tally.spent(within) == sum(usd for day, usd in plain.items() if within.first <= day < within.end)
     assert len(tally._followed) <= 8
 
