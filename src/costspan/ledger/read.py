@@ -137,7 +137,7 @@ class Reader:
     def _walk(self) -> Iterator[tuple[Line, datetime]]:
         names = [name for name in files.names(self.directory) if self._may_hold(name)]
         self.size = sum(map(self._size, names))
-        writers: defaultdict[int, _Recent] = defaultdict(_Recent)
+        writers: defaultdict[int, Recent] = defaultdict(Recent)
         for name in names:
             with suppress(FileNotFoundError):  # it became too old meanwhile
                 for lines in self._blocks(self.directory / str(name)):
@@ -172,12 +172,12 @@ class Reader:
         if self.watch is not None:
             self.watch(self)
 
-    def _records(self, lines: Iterable[bytes], known: _Recent) -> Iterator[tuple[Line, datetime]]:
+    def _records(self, lines: Iterable[bytes], known: Recent) -> Iterator[tuple[Line, datetime]]:
         timeless = self.since is None and self.until is None
         for text in lines:
             if text.startswith(_STARTED) or not text:
                 continue
-            found = _read(text)
+            found = decode(text)
             if found is None:
                 self.skipped += 1
                 continue
@@ -189,7 +189,7 @@ class Reader:
         return (self.since is None or time >= self.since) and (self.until is None or time < self.until)
 
 
-class _Recent:
+class Recent:
     """The last records of one writer, by type and id: at least `_REMEMBERED`, at most twice as many.
 
     What a writer appends again is among the last `writer.RING` it made, and comes in the same order: remembering so
@@ -215,11 +215,11 @@ class _Recent:
 
 def parse(text: bytes) -> Entry | None:
     """Read one line; None if it is damaged, of another version or of a type that is not known."""
-    found = _read(text)
+    found = decode(text)
     return None if found is None else _entry(*found)
 
 
-def _read(text: bytes) -> tuple[Line, datetime] | None:
+def decode(text: bytes) -> tuple[Line, datetime] | None:
     """One line as decoded, and its time; None as in `parse`."""
     try:
         fields = json.loads_object(text)
