@@ -43,8 +43,8 @@ class Run:
         self.prepared = SimpleNamespace(dialect=None)
         self.account = SimpleNamespace(kind=SimpleNamespace(profile=None))
 
-    def stops_when_left(self, response: object) -> bool:
-        return response is None
+    def is_read_on(self, _response: object = None) -> bool:
+        return True
 
     def end(self, outcome: str, _error: object = None) -> None:
         self.outcomes.append(outcome)

@@ -23,9 +23,11 @@ from costspan.engine.engine import Engine
 from costspan.engine.execute import Executor, Exhausted
 from costspan.engine.identity import Identities
 from costspan.engine.keys import KeyRing
-from costspan.engine.prepare import prepare
-from costspan.engine.recall import Recall
+from costspan.engine.permits import Permits
+from costspan.engine.planner import Planner
+from costspan.engine.slots import Slots
 from costspan.engine.stored import StoredBy
+from costspan.engine.targets import Targets
 from costspan.errors import ClientError, UpstreamError
 from costspan.ledger.files import System
 from costspan.ledger.records import Origin
@@ -59,6 +61,8 @@ providers:
   gemini: {{kind: gemini, base_url: "http://127.0.0.1:9/v1beta", {common}}}
 routes:
   chain: {{strategy: fallback, targets: [stops/m, claude/m, bills/m]}}
+  race: {{strategy: race, race: {{after: 0s, max_parallel: 3}}, targets: [stops/m, claude/m, bills/m]}}
+  drained: {{strategy: race, race: {{after: 0s, losers: drain}}, targets: [bills/m, claude/m]}}
 prices:
   catalog: none
   table:
@@ -68,7 +72,7 @@ prices:
 """
 RATES = ((2, 8), (3, 15), (7, 11))
 """USD per million tokens of input and output, by generation: each reload has the next."""
-TARGETS = ("stops/m", "bills/m", "claude/m", "claude-bills/m", "gemini/m", "chain")
+TARGETS = ("stops/m", "bills/m", "claude/m", "claude-bills/m", "gemini/m", "chain", "race", "drained")
 CLIENTS = ("openai-chat", "anthropic-messages")
 
 
@@ -119,7 +123,6 @@ class Client:
     """Who asked. `outcome` is what it got; None while it waits."""
 
     call: Call
-    racing: bool
     task: asyncio.Task[None] | None = None
     left: bool = False
     outcome: Outcome | None = None
@@ -147,17 +150,19 @@ class Process:
         observer = Observers((Leaky(self.writer, omit), self.told))
         self.identities = Identities(world.clock, world.chance.getrandbits)
         stored = StoredBy()
+        keys, slots, targets, now = KeyRing(), Slots(), Targets(lambda: 0.0), world.clock.monotonic
         self.attempts = Attempts(
             world.provider,
             observer,
             world.clock,
             self.identities,
-            keys=KeyRing(),
+            keys=keys,
             drains=self.drains,
             stored=stored,
             authorities=Unsigned(),
         )
-        executor = Executor(self.attempts, lambda: 0.0, stored)
+        planner = Planner(targets, keys, slots, stored, lambda: 0.0, now)
+        executor = Executor(self.attempts, planner, Permits(targets, keys, slots, now), lambda: 0.0)
         self.engine = Engine(executor, observer, world.clock, self.drains)
         self.recovered = self.writer.start()
         self.flusher = world.loop.create_task(self.writer.run())
@@ -167,7 +172,7 @@ class Process:
         call = client.call
         answer: Answer | None = None
         try:
-            answer = await (self._race(call) if client.racing else self.engine.open(call))
+            answer = await self.engine.open(call)
             if isinstance(answer, Streamed):
                 await _read(answer)
             self._finish(client, "ok", 200, answer)
@@ -184,31 +189,6 @@ class Process:
     def _finish(self, client: Client, outcome: Outcome, status: int, answer: Answer | None) -> None:
         client.outcome = outcome
         self.engine.finish(client.call, outcome=outcome, status=status, run=answer.run if answer else None)
-
-    async def _race(self, call: Call) -> Answer:
-        """Ask all targets at one time; the first answer wins, and the others are let go."""
-        accounts = call.snapshot.accounts
-        loop = asyncio.get_running_loop()
-        waiting = {
-            loop.create_task(self.attempts.open(call, step, account, prepare(call, step, account, Recall())))
-            for step in call.matched.steps
-            for account in (accounts[step.provider],)
-        }
-        won: list[Answer] = []
-        try:
-            while waiting and not won:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                won += [task.result() for task in done if not task.exception()]
-        finally:
-            for task in waiting:
-                task.cancel()
-            if waiting:
-                await asyncio.wait(waiting)
-        for late in won[1:]:
-            self.engine.abandon(late)
-        if not won:
-            raise Exhausted(None)
-        return won[0]
 
     async def stop(self) -> None:
         """As on SIGTERM, with no grace for what is under way."""
@@ -257,7 +237,7 @@ class World:
             self.loop.advance(0.01)
         raise AssertionError("it does not end")
 
-    def ask(self, dialect: str, target: str, *, stream: bool, racing: bool) -> Client:
+    def ask(self, dialect: str, target: str, *, stream: bool) -> Client:
         """A new request."""
         snapshot = self.snapshots[self.generation]
         body = {
@@ -302,7 +282,7 @@ class World:
             started=now,
             deadline=now + matched.policy.timeouts.total,
         )
-        client = Client(call, racing)
+        client = Client(call)
         self.process.clients.append(client)
         client.task = self.loop.create_task(self.process.serve(client))
         self.loop.settle()

@@ -204,7 +204,6 @@ async def test_c36_what_an_attempt_that_lost_cost_is_in_the_exchange(tmp_path: P
     assert D(exchange["cost_usd"]) == D("0.006")
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="the strategy `race` is a later issue")
 async def test_c36_the_first_content_wins_a_race_and_every_loser_is_on_the_books(tmp_path: Path) -> None:
     gate = asyncio.Event()
     async with (

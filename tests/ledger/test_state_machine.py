@@ -53,8 +53,6 @@ JUMPS = (-86_400.0, -3600.0, -1.0, 0.5, 3600.0, 75_000.0, 86_400.0, 200_000.0)
 """Seconds that the wall clock is set by."""
 SPANS = (0.0, 0.0, 0.0, 0.0, 0.01, 1.1, 1.1, 1.1, 61.0, 700.0)
 """Seconds that pass: hardly any, until a flush, until silence is too long, the longest that an exchange may take."""
-RACE = "race"
-"""Instead of a target: all of a route's at one time."""
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +82,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: len(self.waiting_clients()) < MOST_CLIENTS)
     @rule(
         dialect=st.sampled_from(CLIENTS),
-        to=st.sampled_from((*TARGETS, RACE)),
+        to=st.sampled_from(TARGETS),
         stream=st.sampled_from([True, True, False]),
         answered=st.booleans(),
         refused=st.sampled_from([0] * 20 + [1, 3]),
@@ -96,7 +94,7 @@ class Life(RuleBasedStateMachine):
             for _ in range(refused)
         )
         before = self.silent()
-        self.world.ask(dialect, "chain" if to == RACE else to, stream=stream, racing=to == RACE)
+        self.world.ask(dialect, to, stream=stream)
         new = [asked for asked in self.silent() if asked not in before]
         if answered and new:
             self._begin(new[0], Tokens(10, 5), "Hello")
@@ -107,6 +105,9 @@ class Life(RuleBasedStateMachine):
         client = _pick(self.waiting_clients(), which)
         started = self.world.process.told.started.values()
         spans = {one.span_id for one in started if one.origin is client.call.origin}
+        contest = client.call.contest
+        if contest is not None and contest.winner is not None:  # losers are not the client's any more
+            spans &= {contest.winner.span_id}
         was_open = [asked for asked in self.world.provider.calls if asked.span_id in spans and not asked.closed]
         ended = {attempt.started.span_id for attempt in self.world.process.told.ended.values()}
         self.world.leave(client)

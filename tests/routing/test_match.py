@@ -98,6 +98,6 @@ def test_what_was_resolved_is_remembered_and_the_memory_is_bounded() -> None:
     assert known.match("groq/a") is known.match("groq/a")
     for number in range(3000):
         assert known.match(f"groq/{number}") is not None
-    assert len(known._known) <= 1024  # noqa: SLF001 - the bound itself
+    assert len(known._known) <= 1024
     assert known.match("nobody") is None
-    assert ("nobody", None) not in known._known  # noqa: SLF001 - names that lead nowhere take no room
+    assert ("nobody", None) not in known._known

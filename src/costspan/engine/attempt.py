@@ -9,6 +9,7 @@ from costspan.dialects import PASSED
 from costspan.engine.begin import Beginnings
 from costspan.engine.failure import ERROR_BODY_SECONDS, MAX_ERROR_BYTES, expired, from_status
 from costspan.engine.framed import as_events
+from costspan.engine.race import LostRace
 from costspan.engine.run import Run
 from costspan.errors import Category, UpstreamError
 from costspan.providers import ways
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from costspan.engine.ports import Authorities, Connectors
     from costspan.engine.prepare import Prepared
     from costspan.engine.stored import StoredBy
+    from costspan.engine.watch import Watch
     from costspan.providers.account import Account, Revealable
     from costspan.routing.plan import Step
     from costspan.wire.http import Response
@@ -62,13 +64,17 @@ class Attempts:
         self._drains = drains
         self.now = clock.monotonic
 
-    async def open(self, call: Call, step: Step, account: Account, prepared: Prepared) -> Answer:
-        """Ask one target. Returns once the answer is committed; raises `UpstreamError`, its record already written."""
+    async def open(self, call: Call, step: Step, account: Account, prepared: Prepared, watch: Watch) -> Answer:
+        """Ask one target. Returns once the answer is committed.
+
+        Raises `UpstreamError`, and `LostRace` where another target was first; its record is written by then.
+        """
         run = Run(
             call,
             step,
             account,
             prepared,
+            watch,
             attempt_id=self._identities.attempt_id(),
             span_id=self._identities.span_id(),
             clock=self._clock,
@@ -77,18 +83,17 @@ class Attempts:
         )
         if (passed := PASSED.get(prepared.dialect.NAME)) is not None:
             run.usage_asked = passed.usage_of_request(call.fields)
-        key = self._keys.choose(account, self.now())
         response: Response | None = None
         try:
-            response = await self._send(run, key)
+            response = await self._send(run, watch.lease.key)
             return await self._beginnings.begin(run, response)
         except UpstreamError as error:
-            self._note(run, key, error)
+            self._note(run, watch.lease.key, error)
             if response is not None:
                 response.close()
             run.end("failed", error)
             raise
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, LostRace):
             self._leave(run, response)
             raise
         except BaseException:  # a fault of ours: the record is written all the same
@@ -98,14 +103,18 @@ class Attempts:
             raise
 
     def _leave(self, run: Run, response: Response | None) -> None:
-        """The client left before its answer began."""
+        """The client left before its answer began, or has its answer from somebody else."""
         if run.attempt is not None or run.adopted:
             return
         if response is not None:
-            if not run.stops_when_left(response) and self._drains.adopt(run, response):
+            if run.is_read_on(response) and self._drains.adopt(run, response):
                 return
             response.close()
         run.end("cancelled")
+
+    def abandon(self, answer: Answer) -> None:
+        """Nobody takes `answer` any more: the client has left."""
+        self._drains.abandon(answer)
 
     def _note(self, run: Run, key: Revealable | None, error: UpstreamError) -> None:
         run.call.tried.append({"target": run.step.label, "status": error.status, "error_type": error.kind})
@@ -127,9 +136,10 @@ class Attempts:
         if key is None and account.kind.credentials is not None:
             outgoing = await self._authorize(account, outgoing, min(run.timeouts.connect, left))
         asked = self._ask(run, outgoing, left)
-        response = await (asked if run.stops_when_left() else self._outlive(run, asked))
+        response = await (self._outlive(run, asked) if run.may_be_read_on else asked)
         run.http_status = response.status
         run.upstream_id = header_rules.upstream_id(response.headers)
+        run.watch.lease.hear(response.headers, self.now(), self._clock.wall_ns() / 1e9)
         if not 200 <= response.status < 300 and not _passes_refusal(run, response):  # noqa: PLR2004 - success
             raise await self._refused(run, response)
         return response
@@ -205,7 +215,7 @@ class Attempts:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            run.adopted = run.sent and self._drains.adopt(run, task)
+            run.adopted = run.sent and run.is_read_on() and self._drains.adopt(run, task)
             if not run.adopted:
                 task.cancel()
                 task.add_done_callback(_close)  # it may have its answer already

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from costspan.engine import translate
+from costspan.engine import conversation, translate
 from costspan.engine.raw import UNKNOWN_MODEL
+from costspan.routing.asked import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from costspan.dialects.types import Metered, Peek
+    from costspan.engine.outlook import Outlook
+    from costspan.engine.race import Contest
     from costspan.engine.translate import Canonical, Client
-    from costspan.errors import UpstreamError
+    from costspan.errors import ClientError, UpstreamError
     from costspan.ledger.records import Attempt, Origin
+    from costspan.routing.order import Plan
     from costspan.routing.plan import Matched
     from costspan.snapshot import Snapshot
     from costspan.wire import json
@@ -50,6 +54,15 @@ class Raw:
     def names(self, model: str) -> bool:
         """Whether it is known what is asked for: else no price holds, whatever a table says of all models."""
         return self.dialect is not None and model != UNKNOWN_MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A target that was passed over when its turn came. `seconds`: after which it may be asked, where that is known."""
+
+    target: str
+    why: Literal["busy", "keys", "ill"]
+    seconds: float | None
 
 
 class Clock(Protocol):
@@ -91,6 +104,18 @@ class Call:
     """Targets of the plan that are still to be asked, the current one included."""
     begun: int = 0
     """Attempts started."""
+    plan: Plan | None = None
+    """The targets in the order in which they are asked, once it is made."""
+    outlook: Outlook | None = None
+    """What was known of them then."""
+    passed: list[Passed] = field(default_factory=list)
+    refusals: list[tuple[str, ClientError]] = field(default_factory=list)
+    """Targets whose dialect cannot express the request, and how."""
+    probed: bool = False
+    """Whether a target that is ill was asked as a last resort: one in an exchange is enough."""
+    contest: Contest | None = None
+    """Who wins, while targets race."""
+    _asked: Asked | None = None
     upstream_seconds: float = 0.0
     request: Canonical | None = None
     """The canonical form, once a target of another dialect needed it."""
@@ -139,6 +164,29 @@ class Call:
         """Whether a target without a price may not be asked. Reading a provider's own path costs nothing."""
         raw = self.raw
         return self.snapshot.reject_unpriced and (raw is None or not (raw.free or raw.method in {"GET", "HEAD"}))
+
+    @property
+    def asked(self) -> Asked:
+        """What of the request its cost depends on."""
+        if self._asked is None:
+            peek = self.peek
+            self._asked = Asked(
+                peek.prompt_chars, peek.media, peek.max_output_tokens, peek.tools, peek.json_schema, peek.n
+            )
+            if self.matched.weighs_cost:
+                self._asked = conversation.recognised(self._asked, self.fields, self.origin.key)
+        return self._asked
+
+    @property
+    def refusal(self) -> ClientError | None:
+        """Why no target can serve the request, where it is the request that has to change."""
+        first = self.outlook.refusal if self.outlook is not None else None
+        return first or next((error for _, error in self.refusals), None)
+
+    @property
+    def is_streamed_up(self) -> bool:
+        """Whether the body is passed on while it comes: there is only one of it."""
+        return self.upload is not None or (self.raw is not None and not isinstance(self.raw.body, bytes))
 
     @property
     def spent(self) -> bool:

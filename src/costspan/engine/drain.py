@@ -12,12 +12,14 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from costspan.dialects import PASSED, STREAMING
+from costspan.engine.answer import Streamed
 from costspan.engine.pipe import Passthrough
 from costspan.engine.verbatim import Verbatim, looking_on
 from costspan.errors import CostspanError, UpstreamError
 from costspan.wire import json
 
 if TYPE_CHECKING:
+    from costspan.engine.answer import Answer
     from costspan.engine.pipe import Pipe
     from costspan.engine.run import Run
     from costspan.wire.http import Response
@@ -47,6 +49,19 @@ class Drains:
         task.add_done_callback(self._tasks.discard)
         return True
 
+    def abandon(self, answer: Answer) -> None:
+        """The client left while it was given `answer`."""
+        run = answer.run
+        if run.attempt is not None or not isinstance(answer, Streamed):
+            return
+        if answer.ended or answer.complete:
+            answer.end()
+            return
+        if not run.stops_when_left(answer.response) and self.adopt(run, answer.response):
+            return
+        answer.response.close()
+        run.end("cancelled")
+
     def let_end(self, response: Response) -> None:
         """Take over the rest of a body whose answer is complete: read to its end, or cut off."""
         if len(self._endings) >= MAX_AT_ONCE:
@@ -73,7 +88,7 @@ class Drains:
         try:
             async with asyncio.timeout(MAX_SECONDS):
                 response = await pending if isinstance(pending, Awaitable) else pending
-                if not run.stops_when_left(response):
+                if run.is_read_on(response):
                     await _learn(run, response)
         except UpstreamError as error:
             failure = error  # it may say that the provider never had the request

@@ -33,16 +33,7 @@ class Engine:
 
     def abandon(self, answer: Answer) -> None:
         """The client left while it was given `answer`."""
-        run = answer.run
-        if run.attempt is not None or not isinstance(answer, Streamed):
-            return
-        if answer.ended or answer.complete:
-            answer.end()
-            return
-        if not run.stops_when_left(answer.response) and self._drains.adopt(run, answer.response):
-            return
-        answer.response.close()
-        run.end("cancelled")
+        self._drains.abandon(answer)
 
     @staticmethod
     def fail(answer: Answer) -> None:

@@ -12,24 +12,28 @@ from typing import TYPE_CHECKING
 
 from costspan.engine.failure import expired
 from costspan.engine.prepare import prepare
+from costspan.engine.race import Contest, Runners
 from costspan.engine.recall import Recall
-from costspan.errors import Category, ClientError, CostspanError, Untranslatable, UpstreamError
+from costspan.errors import Category, CostspanError, Untranslatable, UpstreamError
 from costspan.routing.retry import RetryBudget, delay, may_retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from costspan.engine.answer import Answer
     from costspan.engine.attempt import Attempts
-    from costspan.engine.call import Call
+    from costspan.engine.call import Call, Passed
+    from costspan.engine.permits import Permits
+    from costspan.engine.planner import Planner
     from costspan.engine.prepare import Prepared
-    from costspan.engine.stored import StoredBy
     from costspan.providers.account import Account
-    from costspan.routing.plan import Step
+    from costspan.routing.plan import Race, Step
 
 _ABOUT_THE_KEY = frozenset({Category.RATE_LIMIT, Category.AUTH})
 MIN_ATTEMPT_SECONDS = 0.05
 """With less time than this left before the deadline no attempt is begun."""
+UNKNOWN_P95 = 1.0
+"""Seconds until a further target is asked, where too little is known of the first one to say what is slow for it."""
 
 
 class Exhausted(CostspanError):
@@ -37,9 +41,11 @@ class Exhausted(CostspanError):
 
     kind = "exhausted"
 
-    def __init__(self, last: UpstreamError | None) -> None:
+    def __init__(self, last: UpstreamError | None, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds after which a target may be asked again, where that is known."""
         super().__init__("no target answered")
         self.last = last
+        self.retry_after = retry_after if last is None else last.retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,23 @@ class Candidate:
     prepared: Prepared
 
 
+@dataclass(slots=True)
+class _Tries:
+    """What was tried at one target. `keys_left`: further keys of its account that may be used in their turn."""
+
+    keys_left: int
+    made: int = 0
+    stale: bool = False
+
+
 class Executor:
     """Runs plans. One for the process; the retry budget is shared by all of them."""
 
-    def __init__(self, attempts: Attempts, pick: Callable[[], float], stored: StoredBy) -> None:
+    def __init__(self, attempts: Attempts, planner: Planner, permits: Permits, pick: Callable[[], float]) -> None:
         self._attempts = attempts
-        self._stored = stored
+        self._planner = planner
+        self._targets = permits.targets
+        self._permits = permits
         self._recall = Recall()
         self._pick = pick
         self._budget = RetryBudget()
@@ -64,91 +81,116 @@ class Executor:
     async def open_answer(self, call: Call) -> Answer:
         """Return the first answer that has begun. Raises `Exhausted`, or `ClientError` when no target is eligible."""
         self._budget.deposit(self._attempts.now())
-        refusal: ClientError | None = None
-        steps = self._in_order(call)
-        if call.peek.stored is not None:
-            steps = self._where_stored(call, steps)
-        for position, step in enumerate(steps):
-            call.targets_left = len(steps) - position
-            account = call.snapshot.accounts[step.provider]
-            if call.must_be_priced and not _has_price(call, step, account):
-                refusal = refusal or ClientError(
-                    f"{step.label} has no price (prices.on_unpriced)", code="unpriced_model"
-                )
-                continue
-            try:
-                candidate = Candidate(step, account, prepare(call, step, account, self._recall))
-            except Untranslatable as error:
-                refusal = refusal or error
-                continue
-            answer = await self._try(call, candidate)
+        if call.plan is None:
+            self._planner.plan(call)
+        stages = call.plan.stages if call.plan is not None else ()
+        call.targets_left = sum(len(stage.steps) for stage in stages)
+        for stage in stages:
+            if stage.race is not None and not call.is_streamed_up:
+                answer = await self._race(call, stage.steps, stage.race)
+            else:
+                answer = await self._each(call, stage.steps)
             if answer is not None:
                 return answer
-        if refusal is not None and not call.failures:
-            raise refusal
-        raise Exhausted(call.failures[-1] if call.failures else None)
+        raise self._nobody(call)
 
-    def _in_order(self, call: Call) -> list[Step]:
-        """The plan's targets; those whose keys all stand back go last, never away."""
-        accounts = call.snapshot.accounts
-        return sorted(call.matched.steps, key=lambda step: not self._attempts.has_key(accounts[step.provider]))
+    def _nobody(self, call: Call) -> CostspanError:
+        """Why no target answered."""
+        if call.failures:
+            return Exhausted(call.failures[-1])
+        if call.refusal is not None:
+            return call.refusal
+        return _passed_over(call.passed)
 
-    def _where_stored(self, call: Call, steps: list[Step]) -> list[Step]:
-        """The targets that can have what the request refers to. Raises `ClientError` where that cannot be told."""
-        field, id_ = call.peek.stored or "", call.peek.stored_id
-        accounts = call.snapshot.accounts
-        owner = self._stored.owner(id_) if id_ is not None else None
-        able = [step for step in steps if call.dialect.NAME in accounts[step.provider].dialects_for(step.model)]
-        if owner is not None:
-            able = [step for step in able if step.provider == owner]
-            why = f"{field} was made by {owner}, which is no target of this route"
-        elif not able:
-            why = (
-                f"{field} refers to what a provider has stored, and no target of this route stores anything: send the "
-                "conversation itself, as clients do when told not to store (store: false)"
-            )
+    async def _each(self, call: Call, steps: tuple[Step, ...]) -> Answer | None:
+        for step in steps:
+            answer = await self._ask(call, step)
+            call.targets_left -= 1
+            if answer is not None:
+                return answer
+        return None
+
+    async def _race(self, call: Call, steps: tuple[Step, ...], race: Race) -> Answer | None:
+        route = self._targets.route(call.matched.route)
+        usual = race.after is None
+        if usual:
+            route.raced()
+        contest = call.contest = Contest(drain=race.drain)
+        began = self._attempts.now()
+
+        def may_hedge() -> bool:
+            """Attempts beside another share the retries' budget, unless all are to be asked at once."""
+            if race.after == 0:
+                return True
+            return (not usual or route.may_hedge()) and self._budget.withdraw(self._attempts.now())
+
+        runners = Runners(
+            race,
+            ask=lambda step: self._ask(call, step),
+            may_hedge=may_hedge,
+            abandon=self._attempts.abandon,
+            now=self._attempts.now,
+        )
+        answer = await runners.run(steps, self._patience(call, steps[0]) if race.after is None else race.after)
+        if answer is None:
+            call.contest = None
+            call.targets_left -= len(steps)
         else:
-            why = (
-                f"{field} stays with the provider that made it, which this process does not know (it was made before "
-                "a restart, or elsewhere): ask for provider/model, or send the conversation itself"
-            )
-        if not able or len({step.provider for step in able}) > 1:
-            raise Untranslatable(why, param=field)
-        return able
+            call.upstream_seconds += contest.head_start(began)
+        return answer
+
+    def _patience(self, call: Call, first: Step) -> float:
+        """Seconds after which the first target is slower than 95 % of its answers."""
+        target = self._targets.known(first.label, call.snapshot.accounts[first.provider])
+        usual = None
+        if target is not None:
+            usual = target.timing.p95(self._attempts.now(), streamed=call.peek.stream)
+        return UNKNOWN_P95 if usual is None else usual
+
+    async def _ask(self, call: Call, step: Step) -> Answer | None:
+        """Ask one target, again where that may help. None: the next target is to be asked."""
+        account = call.snapshot.accounts[step.provider]
+        try:
+            candidate = Candidate(step, account, prepare(call, step, account, self._recall))
+        except Untranslatable as error:
+            call.refusals.append((step.label, error))
+            return None
+        return await self._try(call, candidate)
 
     async def _try(self, call: Call, candidate: Candidate) -> Answer | None:
-        """Ask one target, again where that may help. None: the next target is to be asked."""
-        policy = candidate.step.policy
-        tries = 0
-        stale = 0
-        keys_left = max(len(candidate.account.keys) - 1, 0)
+        tries = _Tries(keys_left=max(len(candidate.account.keys) - 1, 0))
         while True:
             if call.deadline - self._attempts.now() < MIN_ATTEMPT_SECONDS:
                 self._expire(call)
+            watch = await self._permits.grant(call, candidate.step, candidate.account)
+            if watch is None:
+                return None
             try:
-                return await self._attempts.open(call, candidate.step, candidate.account, candidate.prepared)
+                return await self._attempts.open(call, candidate.step, candidate.account, candidate.prepared, watch)
             except UpstreamError as error:
                 call.failures.append(error)
-                again = not call.spent  # a body that was streamed is nowhere else
-                if again and error.stale and stale < 1:
-                    stale += 1  # the pool's fault, not the target's: once more on a fresh connection
-                    continue
-                if (
-                    again
-                    and error.category in _ABOUT_THE_KEY
-                    and keys_left
-                    and self._attempts.has_key(candidate.account)
-                ):
-                    keys_left -= 1  # another key of the pool may do what this one may not
-                    continue
-                pause = self._pause(call, error, tries) if again and tries < policy.retries else None
+                pause = None if call.spent else self._again(call, candidate, tries, error)
                 if pause is not None:
-                    await asyncio.sleep(pause)
-                    tries += 1
+                    if pause:
+                        await asyncio.sleep(pause)
                     continue
-                if not again or error.category.value not in policy.fallback_on:
+                if call.spent or error.category.value not in candidate.step.policy.fallback_on:
                     raise Exhausted(error) from None
                 return None
+
+    def _again(self, call: Call, candidate: Candidate, tries: _Tries, error: UpstreamError) -> float | None:
+        """Seconds to wait before the same target is asked again; None when it should not be."""
+        if error.stale and not tries.stale:
+            tries.stale = True  # the pool's fault, not the target's: once more on a fresh connection
+            return 0.0
+        if error.category in _ABOUT_THE_KEY and tries.keys_left and self._attempts.has_key(candidate.account):
+            tries.keys_left -= 1  # another key of the pool may do what this one may not
+            return 0.0
+        if tries.made >= candidate.step.policy.retries:
+            return None
+        pause = self._pause(call, error, tries.made)
+        tries.made += pause is not None
+        return pause
 
     def _pause(self, call: Call, error: UpstreamError, tries: int) -> float | None:
         """Seconds to wait before the same target is asked again; None when it should not, or there is no time."""
@@ -164,7 +206,26 @@ class Executor:
         raise Exhausted(expired(reached=bool(call.begun)))
 
 
-def _has_price(call: Call, step: Step, account: Account) -> bool:
-    if call.raw is not None and not call.raw.names(step.model) and account.price_as != "free":
-        return False
-    return call.snapshot.has_price(account, step.model, call.started_ns)
+def _passed_over(passed: Sequence[Passed]) -> Exhausted:
+    """Why no target was even asked, and when one may be."""
+    seconds = min((each.seconds for each in passed if each.seconds is not None), default=None)
+    reasons = {each.why for each in passed}
+    if "busy" in reasons:
+        last = UpstreamError(
+            "as many attempts as the provider may have are under way (max_concurrency)",
+            kind="overloaded",
+            category=Category.OVERLOADED,
+            retry_after=1.0,
+            reached=False,
+        )
+        return Exhausted(last)
+    if reasons == {"keys"} and seconds is not None:
+        last = UpstreamError(
+            "every target of this route waits for its rate limit",
+            kind="rate_limit",
+            category=Category.RATE_LIMIT,
+            retry_after=seconds,
+            reached=False,
+        )
+        return Exhausted(last)
+    return Exhausted(None, seconds)

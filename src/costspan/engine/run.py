@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from costspan.engine.observer import Observer
     from costspan.engine.pipe import Pipe
     from costspan.engine.prepare import Prepared
+    from costspan.engine.watch import Watch
     from costspan.errors import UpstreamError
     from costspan.ledger.records import Outcome
     from costspan.pricing.rates import Price
@@ -34,17 +35,20 @@ KNOWN = frozenset({"exact", "provider", "free"})
 """Statuses of a cost that is no guess."""
 EXPECTED_OUTPUT = 512
 """Output tokens that an attempt is expected to make when nothing is known of it."""
+UNBOUNDED_LOSER = "unbounded_loser"
+"""Flag: it lost a race and was cut off, and its provider goes on writing and billing what nobody reads."""
 
 
 class Run:
     """Not a value: it changes until `end`. `usage`, `served` and the like are filled in as they become known."""
 
-    def __init__(  # noqa: PLR0913 - what an attempt is made of, keyword-only
+    def __init__(  # noqa: PLR0913 - what an attempt is made of
         self,
         call: Call,
         step: Step,
         account: Account,
         prepared: Prepared,
+        watch: Watch,
         *,
         attempt_id: str,
         span_id: str,
@@ -57,6 +61,7 @@ class Run:
         self.step = step
         self.account = account
         self.prepared = prepared
+        self.watch = watch
         self.timeouts = step.policy.timeouts.replaced(dict(account.timeouts))
         self.usage: Usage | None = None
         self.usage_asked: Usage | None = None
@@ -82,7 +87,7 @@ class Run:
         """The final record, once there is one."""
         self._clock = clock
         self._observer = observer
-        self._begun = clock.monotonic()
+        self.began = clock.monotonic()
         self._time_ns = clock.wall_ns()
         self._at = datetime.fromtimestamp(self._time_ns / 1e9, UTC)
         self.span_id = span_id
@@ -148,7 +153,7 @@ class Run:
     @property
     def elapsed(self) -> float:
         """Seconds since the attempt began."""
-        return self._clock.monotonic() - self._begun
+        return self._clock.monotonic() - self.began
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -166,18 +171,42 @@ class Run:
         """The first byte of the request is about to go out."""
         self.sent = True
 
+    @property
+    def has_lost(self) -> bool:
+        """Whether another target answered the client."""
+        return self.call.contest is not None and self.call.contest.lost_by(self)
+
+    @property
+    def may_be_read_on(self) -> bool:
+        """Whether its answer may be read to its end though nobody waits for it."""
+        drained = self.call.contest is not None and self.call.contest.drain
+        return drained or not self.stops_when_left()
+
+    def is_read_on(self, response: Response | None = None) -> bool:
+        """Whether its answer is read to its end now that nobody waits for it, to learn what it used."""
+        if self.has_lost and self.call.contest is not None:
+            return self.call.contest.drain
+        return not self.stops_when_left(response)
+
     def content(self) -> None:
-        """The first content has come."""
+        """The first content has come. Raises `LostRace` where another target was first."""
         if self.first_token is None:
             self.first_token = self._clock.monotonic()
+        if self.call.contest is not None:
+            self.call.contest.claim(self)
+        self.watch.content()
 
     def end(self, outcome: Outcome, error: UpstreamError | None = None) -> Attempt:
         """Write the final record; later calls return the same one."""
         if self.attempt is None:
+            if outcome == "cancelled" and self.has_lost:
+                outcome = "lost_race"
             self.attempt = self._final(outcome, error)
             self.whole = None
             self.call.attempts.append(self.attempt)
-            self.call.upstream_seconds += self.elapsed
+            if outcome != "lost_race":  # its time is the winner's too
+                self.call.upstream_seconds += self.elapsed
+            self.watch.ended(outcome, error, self.usage if self._usage_is_whole() else None)
             self._observer.attempt_ended(self.attempt)
         return self.attempt
 
@@ -191,6 +220,8 @@ class Run:
         flags = settled.flags
         if usage is not None:
             flags += ("usage_inconsistent",) * usage.inconsistent + ("usage_partial",) * (not whole)
+        if outcome == "lost_race" and not whole and not self.stops_when_left():
+            flags += (UNBOUNDED_LOSER,)
         return Attempt(
             started=self._started,
             outcome=outcome,
@@ -208,7 +239,7 @@ class Run:
             service_tier=usage.service_tier if usage else None,
             upstream_id=self.upstream_id,
             duration_ms=self.elapsed * 1000,
-            first_token_ms=None if self.first_token is None else (self.first_token - self._begun) * 1000,
+            first_token_ms=None if self.first_token is None else (self.first_token - self.began) * 1000,
             finish_reasons=self.finish_reasons,
             flags=flags,
             estimate_basis=settled.basis,
@@ -277,6 +308,8 @@ class Run:
         """What an attempt without a whole usage report may have cost: the prompt, and the output that was seen."""
         seen = estimate_output_tokens(self._output_chars())
         how = "seen, by bytes" if self.pipe is not None and self.pipe.by_bytes else "seen"
+        if self.has_lost and self.sent and not self.stops_when_left() and seen < self.watch.expected.output:
+            seen, how = self.watch.expected.output, "expected"  # cut off here, and written on there
         if self.usage is None:
             tokens = {"input": self.prompt_tokens, "output": seen}
             basis = f"prompt {self.prompt_tokens} tokens by length, output {seen} tokens {how}"

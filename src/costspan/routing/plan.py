@@ -157,6 +157,8 @@ class Matched:
     tree: Branch
     passes_model: bool = False
     """Whether a step's model is what was given as `asked`: neither in the configuration nor in the name."""
+    weighs_cost: bool = False
+    """Whether the order may depend on what the request costs, and so on what of it is cached where."""
 
     @classmethod
     def direct(cls, name: str, step: Step) -> Matched:
@@ -224,7 +226,7 @@ class Table:
         passes = (
             asked is not None and asked != name and any("{model}" in leaf.model for leaf in self._leaves(route, ()))
         )
-        return Matched(route.name, route.policy, tree, passes)
+        return Matched(route.name, route.policy, tree, passes, _weighs_cost(tree))
 
     def _target(self, name: str) -> Matched | None:
         provider, slash, model = name.partition("/")
@@ -276,6 +278,13 @@ class Table:
                 continue
             weights.append(member.weight)
         return Branch(route.name, route.strategy, tuple(members), tuple(weights), route.race)
+
+
+def _weighs_cost(branch: Branch) -> bool:
+    """Whether strategies that look at the cost have more than one target to choose from."""
+    nested = (member for member in branch.members if isinstance(member, Branch))
+    own = branch.strategy in {"cheapest", "weighted"} and len(branch.members) > 1
+    return own or any(_weighs_cost(member) for member in nested)
 
 
 _Number = TypeVar("_Number", "float", "Decimal")

@@ -15,7 +15,11 @@ from costspan.engine.engine import Engine
 from costspan.engine.execute import Executor
 from costspan.engine.identity import Identities
 from costspan.engine.keys import KeyRing
+from costspan.engine.permits import Permits
+from costspan.engine.planner import Planner
+from costspan.engine.slots import Slots
 from costspan.engine.stored import StoredBy
+from costspan.engine.targets import Targets
 from costspan.server import listen
 from costspan.server.connections import Connections
 from costspan.server.protocol import Server
@@ -88,6 +92,9 @@ class Gateway:
         self._connections = Connections()
         self._authorities = Authorities()
         self._drains = Drains()
+        self.keys = KeyRing()
+        self.targets = Targets(random.random)
+        self._slots = Slots()
         clock = SystemClock()
         identities = Identities(clock, random.Random().getrandbits)  # noqa: S311 - seeded by the system; ids are no secrets
         observer = Observers((ledger, telemetry, *observers))
@@ -97,12 +104,14 @@ class Gateway:
             observer,
             clock,
             identities,
-            keys=KeyRing(),
+            keys=self.keys,
             drains=self._drains,
             stored=stored,
             authorities=self._authorities,
         )
-        executor = Executor(attempts, random.random, stored)
+        targets, keys, now = self.targets, self.keys, clock.monotonic
+        planner = Planner(targets, keys, self._slots, stored, random.random, now)
+        executor = Executor(attempts, planner, Permits(targets, keys, self._slots, now), random.random)
         self.state = State(
             live=live,
             engine=Engine(executor, observer, clock, self._drains),
@@ -179,6 +188,8 @@ class Gateway:
         reloaded = await self.live.reload(aloud=aloud)
         if reloaded:
             self._authorities.warm(self.live.current.accounts.values())
+            self.keys.retire(self.live.current.accounts.values())
+            self._slots.renew(self.live.current.accounts.values())
             await self._connections.retire(self.live.current.accounts.values())
         return reloaded
 

@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from costspan.providers.account import Account, Address
     from costspan.wire.http import Connector
 
-_Place = tuple[str, "Address", int | None]
+_Place = tuple[str, "Address"]
 
 
 class Connections:
-    """One pool for each account: its name, its address and its limit are what it is known by."""
+    """One pool for each account: its name and its address are what it is known by.
+
+    A pool has no bound of its own: how many attempts an account may have is seen to before they begin.
+    """
 
     def __init__(self) -> None:
         self._pools: dict[_Place, Connector] = {}
 
     def of(self, account: Account) -> Connector:
         """The connector for `account`, made when first needed."""
-        place = (account.name, account.address, account.max_concurrency)
+        place = (account.name, account.address)
         found = self._pools.get(place)
         if found is None:
             found = self._pools[place] = _connect(account)
@@ -32,7 +35,7 @@ class Connections:
 
     async def retire(self, accounts: Iterable[Account]) -> None:
         """Close the pools of accounts that are not among `accounts` any more; what is under way ends first."""
-        kept = {(account.name, account.address, account.max_concurrency) for account in accounts}
+        kept = {(account.name, account.address) for account in accounts}
         for place in [place for place in self._pools if place not in kept]:
             await self._pools.pop(place).close()
 
@@ -48,6 +51,4 @@ def _connect(account: Account) -> Connector:
 
         return MockConnector()
     context = default_context() if address.scheme == "https" else None
-    return Pool(
-        address.scheme, address.host, address.port, ssl_context=context, max_connections=account.max_concurrency
-    )
+    return Pool(address.scheme, address.host, address.port, ssl_context=context)

@@ -1,0 +1,244 @@
+"""The facts of one call: what it would cost on each target, how long it would take, and how the targets are.
+
+Worked out only as far as the strategy asks, and kept, so that the decision can be explained afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from costspan.errors import ClientError
+from costspan.ir.usage import Usage
+from costspan.pricing.cost import cost
+from costspan.providers.rate_limits import Need
+from costspan.routing.order import Rank
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from decimal import Decimal
+
+    from costspan.dialects.types import Peek
+    from costspan.engine.call import Call
+    from costspan.engine.keys import KeyRing
+    from costspan.engine.slots import Slots
+    from costspan.engine.targets import Target, Targets
+    from costspan.pricing.rates import Price
+    from costspan.providers.account import Account
+    from costspan.routing.expectation import Expected
+    from costspan.routing.plan import Step
+
+SURELY = 1.5
+"""A prompt that is estimated at so many times a model's context surely does not fit; one above it probably does not."""
+
+
+@dataclass(slots=True)
+class Note:
+    """What was worked out of one target. Times in seconds, money in USD; None: not asked for, or not known."""
+
+    step: Step
+    excluded: str | None = None
+    rank: Rank = Rank.FINE
+    why: str = ""
+    """Why it is not simply fine."""
+    due: float | None = None
+    """Seconds until it may be asked again."""
+    expected: Expected | None = None
+    cost: Decimal | None = None
+    price_source: str | None = None
+    measured: float | None = None
+    seconds: float | None = None
+    """Expected time to the whole answer."""
+
+
+class Outlook:
+    """Implements `routing.order.Facts` for one call."""
+
+    def __init__(
+        self, call: Call, targets: Targets, keys: KeyRing, slots: Slots, now: float, *, owners: Collection[str] | None
+    ) -> None:
+        """`owners`: the labels of the targets that have what the request refers to; None where it refers to nothing."""
+        self._call = call
+        self._targets = targets
+        self._keys = keys
+        self._slots = slots
+        self._now = now
+        self._owners = owners
+        self._at: datetime | None = None
+        self._notes: dict[str, Note] = {}
+        self._priced: set[str] = set()
+        self._ranked: set[str] = set()
+        self.refusal: ClientError | None = None
+        """What the client is told when no target is left."""
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """Of the targets that were looked at."""
+        return tuple(self._notes.values())
+
+    def note(self, step: Step) -> Note:
+        """What is known of one target so far."""
+        note = self._notes.get(step.label)
+        if note is None:
+            note = self._notes[step.label] = Note(step)
+        return note
+
+    # What the strategies ask.
+
+    def excluded(self, step: Step) -> str | None:
+        """Why the target cannot serve this request."""
+        why = self._excluded(step)
+        if why is not None:
+            self.note(step).excluded = why
+        return why
+
+    def rank(self, step: Step) -> Rank:
+        """How the target stands."""
+        note = self.note(step)
+        if step.label not in self._ranked:
+            self._ranked.add(step.label)
+            note.rank, note.why = self._rank(step, self._account(step), note)
+        return note.rank
+
+    def due(self, step: Step) -> float:
+        """When an ill target may be asked again."""
+        note = self.note(step)
+        return self._now + (note.due or 0.0)
+
+    def cost(self, step: Step) -> Decimal | None:
+        """What the request is expected to cost there."""
+        note = self.note(step)
+        if step.label not in self._priced:
+            self._priced.add(step.label)
+            price = self.price(step)
+            note.expected = self.expected(step)
+            if price is not None:
+                usage = Usage(note.expected.tokens)
+                note.cost = cost(usage, price, service_tier=self._call.peek.service_tier, at=self._instant()).total
+                note.price_source = price.source
+        return note.cost
+
+    def by_speed(self, route: str, steps: Sequence[Step]) -> Sequence[int]:
+        """The order in which the answer is expected to be complete."""
+        estimates = []
+        for step in steps:
+            target = self._targets.of(step.label, self._account(step))
+            tokens, streamed = self.expected(step).output, self._call.peek.stream
+            estimate = target.timing.estimate(self._now, tokens, streamed=streamed)
+            note = self.note(step)
+            note.measured, note.seconds = estimate.measured, estimate.expected
+            estimates.append(estimate)
+        order = self._targets.route(route).explorer.order(estimates)
+        if order.explores:
+            self.note(steps[order.positions[0]]).why = "asked to learn how fast it is"
+        return order.positions
+
+    def stays(self, steps: Sequence[Step]) -> int | None:
+        """Who holds the most of this conversation in its prompt cache."""
+        if self._call.asked.conversation is None:
+            return None
+        held = [self.expected(step).cached for step in steps]
+        most = max(held)
+        return held.index(most) if most else None
+
+    # What these are made of.
+
+    def expected(self, step: Step) -> Expected:
+        """What the request is expected to use there."""
+        note = self.note(step)
+        if note.expected is None:
+            note.expected = self._targets.expectations.usage(
+                self._call.matched.route, step.label, self._call.asked, self._now
+            )
+        return note.expected
+
+    def price(self, step: Step) -> Price | None:
+        """The price that holds there."""
+        account = self._account(step)
+        return self._call.snapshot.book.find(
+            account.name,
+            account.kind.name,
+            step.model,
+            price_as=account.catalog,
+            discount=account.discount,
+            at=self._instant(),
+        )
+
+    def _account(self, step: Step) -> Account:
+        return self._call.snapshot.accounts[step.provider]
+
+    def _instant(self) -> datetime:
+        if self._at is None:
+            self._at = datetime.fromtimestamp(self._call.started_ns / 1e9, UTC)
+        return self._at
+
+    def _excluded(self, step: Step) -> str | None:
+        call, peek = self._call, self._call.peek
+        if self._owners is not None and step.label not in self._owners:
+            return "it does not have what the request refers to"
+        if call.must_be_priced and not self._has_price(step):
+            self.refusal = self.refusal or ClientError(
+                f"{step.label} has no price (prices.on_unpriced)", code="unpriced_model"
+            )
+            return "it has no price (prices.on_unpriced)"
+        if step.lacks and (missing := _missing(step.lacks, peek)) is not None:
+            self._refuse(step, f"takes no {missing}", missing)
+            return f"it takes no {missing}"
+        if step.ceilings.input is not None or step.ceilings.output is not None:
+            return self._too_dear(step)
+        return None
+
+    def _has_price(self, step: Step) -> bool:
+        raw = self._call.raw
+        if raw is not None and not raw.names(step.model) and self._account(step).price_as != "free":
+            return False
+        return self.price(step) is not None
+
+    def _too_dear(self, step: Step) -> str | None:
+        """Whether its rates for this prompt are above the route's ceiling. Without a price nobody can tell."""
+        price = self.price(step)
+        if price is None:
+            return "it has no price, and the route has a ceiling (constraints.max_price)"
+        rates = price.plan(Usage({"input": self.expected(step).prompt}), None, self._instant()).tokens
+        for bucket, ceiling in (("input", step.ceilings.input), ("output", step.ceilings.output)):
+            rate = rates.get(bucket)
+            if ceiling is not None and rate is not None and rate.scaleb(6) > ceiling:
+                return f"its {bucket} costs {rate.scaleb(6).normalize():f} USD per million (constraints.max_price)"
+        return None
+
+    def _refuse(self, step: Step, what: str, param: str) -> None:
+        self.refusal = self.refusal or ClientError(
+            f"{step.label} {what}, which this request needs", code="unsupported_parameter", param=param
+        )
+
+    def _rank(self, step: Step, account: Account, note: Note) -> tuple[Rank, str]:
+        ready = self._keys.ready_at(account, self._now)
+        if ready > self._now:
+            note.due = ready - self._now
+            return Rank.ILL, "no key of the account may be used now"
+        target = self._targets.known(step.label, account)
+        if target is not None and (state := target.breaker.state(self._now)) != "closed":
+            note.due = target.breaker.due(self._now) - self._now
+            if state == "half_open" and note.due <= 0:
+                return Rank.PROBE, "it failed before; this request finds out whether it is well again"
+            return Rank.ILL, "it failed too often (its breaker is open)"
+        return self._behind(step, account, target)
+
+    def _behind(self, step: Step, account: Account, target: Target | None) -> tuple[Rank, str]:
+        if self._slots.busy(account):
+            return Rank.BEHIND, "as many attempts as it may have are under way (max_concurrency)"
+        ceiling = step.ceilings.first_token
+        first = None if ceiling is None or target is None else target.timing.first_token(self._now)
+        if ceiling is not None and first is not None and first > ceiling:
+            return Rank.BEHIND, f"its first token takes {first:.1f} s (constraints.max_first_token)"
+        expected = self.expected(step)
+        if self._keys.limited(account, Need(step.model, expected.prompt, expected.output), self._now) > 0:
+            return Rank.BEHIND, "its rate limit has not enough left"
+        return Rank.FINE, ""
+
+
+def _missing(lacks: Collection[str], peek: Peek) -> str | None:
+    """What the request needs and the model lacks."""
+    needs = {"tools": peek.tools, "images": peek.media > 0, "json_schema": peek.json_schema}
+    return next((name for name in lacks if needs.get(name)), None)

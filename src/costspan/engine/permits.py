@@ -1,0 +1,89 @@
+"""Whether a target may be asked now: its breaker, its account's keys, a place among the attempts under way.
+
+A target that is ill is asked only when its breaker lets a probe through, or as the last resort of an exchange that has
+nobody else: one at a time and once a second, so that no route is a dead end and nobody who is down is hammered.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from costspan.engine.call import Passed
+from costspan.engine.watch import Watch
+from costspan.providers.rate_limits import Need
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from costspan.engine.call import Call
+    from costspan.engine.keys import KeyRing
+    from costspan.engine.slots import Slots
+    from costspan.engine.targets import Target, Targets
+    from costspan.providers.account import Account
+    from costspan.routing.breaker import Ticket
+    from costspan.routing.plan import Step
+
+LONGEST_WAIT = 3.0
+"""Seconds to wait for a place among the attempts of an account (`max_concurrency`)."""
+
+
+class Permits:
+    """Lets attempts through. One for the process."""
+
+    def __init__(self, targets: Targets, keys: KeyRing, slots: Slots, now: Callable[[], float]) -> None:
+        self.targets = targets
+        self.keys = keys
+        self._slots = slots
+        self._now = now
+
+    async def grant(self, call: Call, step: Step, account: Account) -> Watch | None:
+        """What watches the attempt that may begin now; None where none may, and `call` has a note of why."""
+        target = self.targets.of(step.label, account)
+        if not self._has_place(account) and not await self._wait(call, account):
+            call.passed.append(Passed(step.label, "busy", 1.0))
+            return None
+        ticket = self._ticket(call, step, target, account)
+        if ticket is None:
+            self._slots.release(account)
+            return None
+        return self._watch(call, step, account, target, ticket)
+
+    def _has_place(self, account: Account) -> bool:
+        return account.max_concurrency is None or self._slots.try_acquire(account)
+
+    async def _wait(self, call: Call, account: Account) -> bool:
+        return await self._slots.acquire(account, min(LONGEST_WAIT, call.deadline - self._now()))
+
+    def _ticket(self, call: Call, step: Step, target: Target, account: Account) -> Ticket | None:
+        """The right to an attempt at `target`. Without one, `call` is told when to come back."""
+        now = self._now()
+        ready = self.keys.ready_at(account, now)
+        if ready > now and (call.probed or not self.targets.last_resort(account.name, now)):
+            call.passed.append(Passed(step.label, "keys", None if math.isinf(ready) else ready - now))
+            return None
+        if call.raw is not None:  # what a path of the provider's does says nothing of its models
+            return target.unjudged
+        state = target.breaker.state(now)
+        ticket = target.breaker.admit(now, last_resort=not call.probed)
+        if ticket is None:
+            call.passed.append(Passed(step.label, "ill", target.breaker.due(now) - now))
+            return None
+        call.probed = call.probed or ready > now or state == "open"
+        return ticket
+
+    def _watch(self, call: Call, step: Step, account: Account, target: Target, ticket: Ticket) -> Watch:
+        now, label = self._now(), step.label
+        asked, expectations, route = call.asked, self.targets.expectations, call.matched.route
+        expected = expectations.usage(route, label, asked, now)
+        lease = self.keys.take(account, now, Need(step.model, expected.prompt, expected.output))
+        return Watch(
+            target,
+            ticket,
+            target.timing.begun(now, expected.output, streamed=call.peek.stream),
+            now=self._now,
+            lease=lease,
+            free=lambda: self._slots.release(account),
+            learn=lambda tokens: expectations.learn(route, label, asked, tokens, self._now()),
+            expected=expected,
+        )

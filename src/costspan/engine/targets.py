@@ -1,0 +1,104 @@
+"""What one process remembers of its targets: how well they are, how fast, and what requests there tend to use.
+
+Kept by label (`provider/model`) while the account's address stays the same, so that a reload changes nothing. Model
+names come from clients, so the memory is bounded: who was not asked for longest is forgotten first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from costspan.routing.breaker import Breaker, Ticket
+from costspan.routing.expectation import Expectations
+from costspan.routing.explore import Explorer
+from costspan.routing.timing import Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from costspan.providers.account import Account, Address
+
+MAX_TARGETS = 4096
+MAX_ROUTES = 1024
+HEDGED_SHARE = 0.05
+"""Of a route's requests, how many may start a further attempt because the first is slower than usual."""
+MAX_SAVED = 10.0
+LAST_RESORT_SECONDS = 1.0
+
+
+class Target:
+    """One target's state. Times are monotonic seconds."""
+
+    __slots__ = ("address", "breaker", "label", "timing", "unjudged")
+
+    def __init__(self, label: str, address: Address, pick: Callable[[], float]) -> None:
+        self.label = label
+        self.address = address
+        self.breaker = Breaker(pick)
+        self.timing = Timing()
+        self.unjudged = Ticket(era=-1, is_probe=False)
+        """For attempts that say nothing of the target's health."""
+
+
+class Route:
+    """What is kept by route: whose turn it is to be tried again, and how many further attempts are still free."""
+
+    __slots__ = ("_saved", "explorer")
+
+    def __init__(self) -> None:
+        self.explorer = Explorer()
+        self._saved = 0.0
+
+    def raced(self) -> None:
+        """A request that may start a second attempt has come."""
+        self._saved = min(self._saved + HEDGED_SHARE, MAX_SAVED)
+
+    def may_hedge(self) -> bool:
+        """Take the right to one further attempt, if the share of them allows it."""
+        if self._saved < 1:
+            return False
+        self._saved -= 1
+        return True
+
+
+class Targets:
+    """The memory. One for the process."""
+
+    def __init__(self, pick: Callable[[], float]) -> None:
+        self._pick = pick
+        self._targets: OrderedDict[str, Target] = OrderedDict()
+        self._routes: OrderedDict[str, Route] = OrderedDict()
+        self._last_resorts: dict[str, float] = {}
+        self.expectations = Expectations()
+
+    def of(self, label: str, account: Account) -> Target:
+        """The state of a target, new where it is not known at this address."""
+        target = self._targets.get(label)
+        if target is None or target.address != account.address:
+            target = self._targets[label] = Target(label, account.address, self._pick)
+            if len(self._targets) > MAX_TARGETS:
+                self._targets.popitem(last=False)
+        self._targets.move_to_end(label)
+        return target
+
+    def known(self, label: str, account: Account) -> Target | None:
+        """The state of a target that was asked before."""
+        target = self._targets.get(label)
+        return None if target is None or target.address != account.address else target
+
+    def route(self, name: str) -> Route:
+        """The state of a route."""
+        route = self._routes.get(name)
+        if route is None:
+            route = self._routes[name] = Route()
+            if len(self._routes) > MAX_ROUTES:
+                self._routes.popitem(last=False)
+        return route
+
+    def last_resort(self, provider: str, now: float) -> bool:
+        """Whether an account whose keys all stand back may be asked, for want of any other: once in a second."""
+        if now - self._last_resorts.get(provider, float("-inf")) < LAST_RESORT_SECONDS:
+            return False
+        self._last_resorts[provider] = now
+        return True
