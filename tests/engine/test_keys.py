@@ -181,8 +181,11 @@ def test_success_does_not_end_the_wait_after_a_429() -> None:
     ring, alone = KeyRing(), pool("key-a")
     ring.cool(alone, Secret("key-a"), 0.0, 60.0)
     ring.take(alone, 1.0).accepted()
-
     assert ring.ready_at(alone, 1.0) == 60.0
+
+    ring.refuse(alone, Secret("key-a"))
+    ring.take(alone, 2.0).accepted()
+    assert ring.ready_at(alone, 2.0) == 60.0
 
 
 def test_a_key_with_no_requests_left_is_the_second_choice_until_its_limit_is_whole() -> None:
@@ -193,6 +196,8 @@ def test_a_key_with_no_requests_left_is_the_second_choice_until_its_limit_is_who
     assert chosen(ring, times=4, need=need) == "bcbc"
     assert ring.limited(ABC, need, 0.0) == 0.0
     assert chosen(ring, now=30.0, times=3, need=need) == "abc"
+    assert chosen(ring, now=40.0, times=3, need=need) == "abc"
+    assert ring.limited(pool("key-a"), need, 40.0) == 0.0
 
 
 def test_no_more_than_what_is_left_is_asked_of_a_key() -> None:
@@ -255,7 +260,7 @@ def test_the_models_that_are_remembered_are_bounded_and_the_oldest_goes() -> Non
     ring, alone = KeyRing(), pool("key-a")
     hear(ring, alone, requests_left(0, "60s"), model="old")
     hear(ring, alone, requests_left(0, "60s"), model="busy")
-    for number in range(MAX_MODELS - 1):
+    for number in range(MAX_MODELS):
         hear(ring, alone, requests_left(0, "60s"), model="busy")
         hear(ring, alone, requests_left(0, "60s"), model=f"m{number}")
 

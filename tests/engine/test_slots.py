@@ -171,15 +171,33 @@ def test_a_slot_is_not_given_to_who_was_cancelled_a_moment_before(line: Line) ->
     assert line.free(ONE) == 1
 
 
-def test_a_slot_that_comes_as_time_runs_out_is_taken_or_given_back(line: Line) -> None:
+def test_a_slot_that_comes_as_time_runs_out_is_there_for_the_next(line: Line) -> None:
     line.ask()
     waiting = line.ask(seconds=1.0)
-    line.loop.call_at(line.loop.time() + 1.0, line.slots.release, ONE)
+    line.loop.call_at(1.0, line.slots.release, ONE)
     line.loop.advance(1.0)
-    if waiting.result():
-        line.release()
 
+    assert waiting.result() is False
     assert line.free(ONE) == 1
+
+
+def test_a_slot_that_comes_just_before_time_runs_out_is_taken(line: Line) -> None:
+    line.ask()
+    line.loop.call_at(1.0, line.slots.release, ONE)
+    waiting = line.ask(seconds=1.0)
+    line.loop.advance(1.0)
+
+    assert waiting.result() is True
+    assert line.free(ONE) == 0
+
+
+def test_who_has_its_slot_leaves_no_timer(line: Line) -> None:
+    line.ask()
+    waiting = line.ask()
+    line.release()
+
+    assert waiting.result()
+    assert line.loop._due(100.0) == []
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -253,6 +271,14 @@ def test_a_limit_that_is_new_counts_what_is_under_way(line: Line) -> None:
     line.slots.renew([limited(2)])
 
     assert line.slots.busy(limited(2))
+
+
+def test_an_account_that_comes_back_still_has_what_was_under_way(line: Line) -> None:
+    line.ask()
+    line.slots.renew([])
+    line.slots.renew([ONE])
+
+    assert line.slots.busy(ONE)
 
 
 def test_accounts_that_are_gone_are_forgotten_when_they_are_idle(line: Line) -> None:
