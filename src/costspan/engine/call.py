@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from costspan.dialects.types import Metered, Peek
+    from costspan.engine.entered import Entered
     from costspan.engine.outlook import Outlook
     from costspan.engine.race import Contest
     from costspan.engine.translate import Canonical, Client
@@ -115,6 +116,8 @@ class Call:
     """Whether a target that is ill was asked as a last resort: one in an exchange is enough."""
     contest: Contest | None = None
     """Who wins, while targets race."""
+    entered: Entered | None = None
+    """What it holds of limits and budgets; None: nothing limits it."""
     _asked: Asked | None = None
     upstream_seconds: float = 0.0
     request: Canonical | None = None

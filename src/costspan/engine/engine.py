@@ -27,6 +27,10 @@ class Engine:
         self._clock = clock
         self._drains = drains
 
+    def plan(self, call: Call) -> None:
+        """Give `call` its plan ahead of time. Raises `ClientError` where none can be made; `open` will do so again."""
+        self._executor.plan(call)
+
     async def open(self, call: Call) -> Answer:
         """Begin the answer. Raises `Exhausted` or `ClientError`; every attempt made has its record by then."""
         return await self._executor.open_answer(call)

@@ -71,6 +71,10 @@ class Entered:
         standings = [fund.standing(self._day) for fund in self._funds]
         return all(not s.used_up if extra is None else s.remaining >= extra for s in standings)
 
+    def allows_another(self) -> bool:
+        """Whether all budgets have room for one more attempt that costs as much as the first may."""
+        return self.allows(self._first)
+
     def attempt_begins(self, attempt_id: str, day: int, estimate: Decimal | None) -> None:
         """One more attempt that is expected to cost `estimate`. Its reservation is that of the first, in proportion."""
         if not self._begun:

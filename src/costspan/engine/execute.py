@@ -78,11 +78,15 @@ class Executor:
         self._pick = pick
         self._budget = RetryBudget()
 
+    def plan(self, call: Call) -> None:
+        """Give `call` its plan, if it has none yet. Raises `ClientError` where none can be made."""
+        if call.plan is None:
+            self._planner.plan(call)
+
     async def open_answer(self, call: Call) -> Answer:
         """Return the first answer that has begun. Raises `Exhausted`, or `ClientError` when no target is eligible."""
         self._budget.deposit(self._attempts.now())
-        if call.plan is None:
-            self._planner.plan(call)
+        self.plan(call)
         stages = call.plan.stages if call.plan is not None else ()
         call.targets_left = sum(len(stage.steps) for stage in stages)
         for stage in stages:
@@ -119,7 +123,12 @@ class Executor:
         began = self._attempts.now()
 
         def may_hedge() -> bool:
-            """Attempts beside another share the retries' budget, unless all are to be asked at once."""
+            """Attempts beside another need room in the client's budgets, and share the retries' budget.
+
+            The latter not where all are to be asked at once.
+            """
+            if call.entered is not None and not call.entered.allows_another():
+                return False
             if race.after == 0:
                 return True
             return (not usual or route.may_hedge()) and self._budget.withdraw(self._attempts.now())

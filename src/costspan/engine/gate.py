@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from costspan.engine.call import Call, Clock
     from costspan.ledger.records import Attempt, AttemptStarted, Exchange
-    from costspan.routing.budget import Budget, Match, Standing
+    from costspan.routing.budget import Budget, Match, Shared, Standing
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +109,8 @@ class Gate:
     def _fund(self, budget: Budget, old: Fund | None, tally: Tally) -> Fund:
         fund = Fund(budget, tally)
         if old is not None:
-            fund.shared = old.shared if budget.shared == old.budget.shared else None
+            if budget.shared == old.budget.shared:
+                fund.shared, fund.shared_up = old.shared, old.shared_up
             if fund.standing(self._clock.wall_ns() // DAY_NS).warns:  # else it is warned of the new ceiling
                 fund.warned = old.warned
         return fund
@@ -117,6 +118,25 @@ class Gate:
     def spending(self) -> dict[Match, tuple[int, dict[int, Decimal]]]:
         """What was spent by the attributes of all budgets: since when it is known, and by day."""
         return {match: (tally.since, tally.by_day()) for match, tally in self._tallies.items()}
+
+    def share(self, budget: Budget, shared: Shared) -> bool:
+        """Take in what all gateways had spent. Returns whether that was not known when last asked for."""
+        news = False
+        for fund in self._funds:
+            if _identity(fund.budget) == _identity(budget):
+                news = fund.shared_up is False
+                fund.shared, fund.shared_up = shared, True
+                self._warn([fund], self._clock.wall_ns() // DAY_NS)
+        return news
+
+    def cannot_share(self, budget: Budget) -> bool:
+        """What all gateways had spent could not be asked for. Returns whether that is news."""
+        news = False
+        for fund in self._funds:
+            if _identity(fund.budget) == _identity(budget):
+                news = fund.shared_up is not False
+                fund.shared_up = False
+        return news
 
     def enter(
         self,

@@ -61,13 +61,13 @@ class Writer:
         system: files.System | None = None,
     ) -> None:
         self.worker = worker
+        self.directory: Final = directory
         self.degraded = False
         """Records wait in memory because the disk does not take them."""
         self.lost = 0
         """Records that fell out of the ring."""
         self.lost_usd = Decimal(0)
         """Their money, estimates included."""
-        self._directory: Final = directory
         self._fsync_interval: Final = fsync_interval
         self._keep_days: Final = keep_days
         self._clock: Final = clock
@@ -98,7 +98,7 @@ class Writer:
         """
         try:
             self._become_a_worker()
-            recovered = recovery.recover(self._directory, worker=self.worker, clock=self._clock, system=self._system)
+            recovered = recovery.recover(self.directory, worker=self.worker, clock=self._clock, system=self._system)
             self._rotate(self._today())
         except OSError as error:
             if isinstance(error, files.Suspect):
@@ -208,7 +208,7 @@ class Writer:
         self._shouted_at = now
         log.critical(
             "ledger: cannot write to %s (%s): %d records wait in memory, %d lost worth %s USD; requests go on",
-            self._directory,
+            self.directory,
             error.strerror or type(error).__name__,
             len(self._waiting),
             self.lost,
@@ -229,12 +229,12 @@ class Writer:
         """Open the file of `today`; a segment later than `after`, if given."""
         if self._lock is None:
             self._become_a_worker()
-        name = files.newest(self._directory, _date(today), self.worker)
+        name = files.newest(self.directory, _date(today), self.worker)
         if after is not None and name <= after:
             name = after.next()
         if name == self._suspect:
             name = name.next()
-        opened = files.Appender(self._directory, name, write=self._system.write)
+        opened = files.Appender(self.directory, name, write=self._system.write)
         self._retire()
         self._expired_due = self._day not in {-1, today}
         self._day = today
@@ -247,9 +247,9 @@ class Writer:
             self._file = None
 
     def _become_a_worker(self) -> None:
-        files.make(self._directory)
+        files.make(self.directory)
         for worker in range(self.worker, self.worker + _WORKERS):
-            self._lock = files.lock(self._directory, worker)
+            self._lock = files.lock(self.directory, worker)
             if self._lock is not None:
                 break
         else:
@@ -288,7 +288,7 @@ class Writer:
                     file.dirty = False
                     self._system.fsync(file.descriptor)
                     if not file.named:
-                        files.sync(self._directory)
+                        files.sync(self.directory)
                         file.named = True
                 if file is current and not file.in_place():
                     suspects.append((file, FileNotFoundError(2, "deleted or replaced")))
@@ -324,11 +324,11 @@ class Writer:
         """
         today = _date(self._today())
         try:
-            there = files.names(self._directory)
+            there = files.names(self.directory)
             newest = max((name.day for name in there if name.day < today), default=today)
             for name in there:
                 if (newest - name.day).days >= self._keep_days:
-                    (self._directory / str(name)).unlink(missing_ok=True)
+                    (self.directory / str(name)).unlink(missing_ok=True)
         except OSError as error:
             log.warning("ledger: old files not deleted (%s)", error.strerror)
 
@@ -336,6 +336,7 @@ class Writer:
 class NullWriter:
     """The ledger that is switched off."""
 
+    directory = None
     worker = 0
     degraded = False
     lost = 0

@@ -6,7 +6,7 @@ midnight and back finds what it left.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from functools import lru_cache
@@ -177,6 +177,8 @@ class Standing:
     """By all gateways, as far as is known here."""
     reserved: Decimal
     """By this process alone."""
+    shared_up: bool | None = None
+    """Whether what others spend was known when last asked for; None: it was not asked for."""
 
     @property
     def remaining(self) -> Decimal:
@@ -216,7 +218,9 @@ class Fund:
     budget: Budget
     tally: Tally
     shared: Shared | None = None
-    warned: Period | None = field(default=None)
+    shared_up: bool | None = None
+    """Whether `shared` could be had when last asked for; None: it was not asked for."""
+    warned: Period | None = None
     """The period for which it was warned."""
 
     def period(self, day: int) -> Period:
@@ -230,7 +234,7 @@ class Fund:
         shared = self.shared
         if shared is not None and shared.period == within:
             spent = max(spent, _EXACT.add(shared.usd, _EXACT.subtract(spent, shared.own)))
-        return Standing(self.budget, within, spent, self.tally.reserved(within))
+        return Standing(self.budget, within, spent, self.tally.reserved(within), self.shared_up)
 
     def crosses(self, day: int) -> Standing | None:
         """How it stands, if that is to be warned about and was not yet in this period."""
