@@ -216,8 +216,6 @@ class _Builder:
         """Say of each setting that this version accepts and does not act on yet, that it does not."""
         config = self._config
         later = {
-            "budgets": bool(config.budgets),
-            "keys[].limits": any(key.limits != type(key.limits)() for key in config.keys),
             "telemetry.capture_content": config.telemetry.capture_content,
             "server.workers": config.server.workers != 1,
         }

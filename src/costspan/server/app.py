@@ -13,6 +13,7 @@ from costspan.engine.attempt import Attempts
 from costspan.engine.drain import Drains
 from costspan.engine.engine import Engine
 from costspan.engine.execute import Executor
+from costspan.engine.gate import Gate
 from costspan.engine.identity import Identities
 from costspan.engine.keys import KeyRing
 from costspan.engine.permits import Permits
@@ -21,6 +22,7 @@ from costspan.engine.slots import Slots
 from costspan.engine.stored import StoredBy
 from costspan.engine.targets import Targets
 from costspan.server import listen
+from costspan.server.budgets import Budgets
 from costspan.server.connections import Connections
 from costspan.server.protocol import Server
 from costspan.server.state import State, SystemClock
@@ -97,7 +99,10 @@ class Gateway:
         self._slots = Slots()
         clock = SystemClock()
         identities = Identities(clock, random.Random().getrandbits)  # noqa: S311 - seeded by the system; ids are no secrets
-        observer = Observers((ledger, telemetry, *observers))
+        gate = Gate(clock)
+        self._budgets = Budgets(gate, ledger, clock, random.random)
+        live.before_swap = self._budgets.prepare
+        observer = Observers((ledger, gate, telemetry, *observers))
         stored = StoredBy()
         attempts = Attempts(
             self._connections,
@@ -115,6 +120,7 @@ class Gateway:
         self.state = State(
             live=live,
             engine=Engine(executor, observer, clock, self._drains),
+            gate=gate,
             identities=identities,
             clock=clock,
             pick=random.random,
@@ -142,6 +148,7 @@ class Gateway:
         admin = self.live.loaded.config.admin.listen
         sockets = self._take([self._listen] if admin is None else [admin, self._listen])
         self.ledger.start()
+        await self._budgets.start(self.live.current)
         self._telemetry.start()
         self._flusher = asyncio.get_running_loop().create_task(self.ledger.run())  # ends with close, awaited in stop
         health = Health(self.state)
@@ -187,6 +194,7 @@ class Gateway:
         """Load the configuration again; see `Live.reload`. Pools of accounts that are gone are closed."""
         reloaded = await self.live.reload(aloud=aloud)
         if reloaded:
+            self._budgets.hold(self.live.current)
             self._authorities.warm(self.live.current.accounts.values())
             self.keys.retire(self.live.current.accounts.values())
             self._slots.renew(self.live.current.accounts.values())
@@ -217,6 +225,7 @@ class Gateway:
         if self._flusher is not None:  # else nothing was begun
             await self.ledger.close()
             await self._flusher
+        await self._budgets.close()
         await asyncio.to_thread(self._telemetry.close, flush)
         for address, file in self._files.items():
             listen.forget(address, file)

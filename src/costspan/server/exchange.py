@@ -14,7 +14,7 @@ from costspan.engine.execute import Exhausted
 from costspan.engine.run import KNOWN
 from costspan.errors import ClientError, UpstreamError
 from costspan.pricing.settle import add
-from costspan.server import errors
+from costspan.server import door, errors
 from costspan.server.beat import Beat
 from costspan.server.json_array import JsonArray
 from costspan.server.protocol import protocol_of, traceback_only
@@ -53,8 +53,16 @@ class Exchanges:
         return await self.run(request, call, array=JsonArray() if in_array else None)
 
     async def run(self, request: web.BaseRequest, call: Call, *, array: JsonArray | None = None) -> web.StreamResponse:
-        """Answer a request that was let in. `array`: its stream is one JSON array."""
-        return await _Exchange(self._state, request, call, array).run()
+        """Answer a request, if its key's limits and its budgets let it in. `array`: its stream is one JSON array.
+
+        Raises `ClientError` where they do not.
+        """
+        door.enter(self._state, call)
+        try:
+            return await _Exchange(self._state, request, call, array).run()
+        finally:
+            if call.entered is not None:
+                call.entered.leave()
 
 
 class _Exchange:
@@ -174,7 +182,7 @@ class _Exchange:
         call = self._call
         elapsed = self._state.clock.monotonic() - call.started
         waited = call.upstream_seconds + (answer.run.elapsed if answer.run.attempt is None else 0.0)
-        headers = dict(upstream) if isinstance(upstream, dict) else {}
+        headers = door.headers(call, upstream if isinstance(upstream, dict) else {})
         headers["x-request-id"] = self._id
         headers["x-costspan-target"] = printable(answer.run.step.label, MAX_HEADER)
         headers["x-costspan-attempts"] = str(call.begun)

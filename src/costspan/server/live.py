@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from costspan.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from costspan.config.load import Loaded
     from costspan.snapshot import Snapshot
@@ -46,6 +46,8 @@ class Live:
         self.current = build(self.loaded, 1)
         check(self.current)
         self.reload_success = True
+        self.before_swap: Callable[[Snapshot], Awaitable[None]] | None = None
+        """Called with the next snapshot, on the event loop. It raises nothing; whoever reloads waits for it."""
 
     def prepare(self) -> tuple[Loaded, Snapshot | None]:
         """Load and build what the file says now, beside what is served. None: unchanged. Raises `ConfigError`.
@@ -81,6 +83,8 @@ class Live:
                 self.current.generation,
             )
             return True
+        if self.before_swap is not None:
+            await self.before_swap(snapshot)
         self._note_restart(loaded)
         self.loaded, self.current = loaded, snapshot
         for warning in snapshot.warnings:

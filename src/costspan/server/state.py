@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from costspan.engine.engine import Engine
+    from costspan.engine.gate import Gate
     from costspan.engine.identity import Identities
     from costspan.server.live import Live
     from costspan.snapshot import ClientKey, Snapshot
@@ -35,6 +36,7 @@ class State:
 
     live: Live
     engine: Engine
+    gate: Gate
     identities: Identities
     clock: SystemClock
     pick: Callable[[], float]
