@@ -61,6 +61,51 @@ async def test_another_key_of_the_pool_is_used_at_once(tmp_path: Path, status: i
     assert [attempt["cost_status"] for attempt in attempts] == ["free", "exact", "exact"]
 
 
+async def metrics(url: str) -> list[str]:
+    async with aiohttp.ClientSession() as client, client.get(f"{url}/metrics") as response:
+        return (await response.text()).splitlines()
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "auth"), (402, "auth"), (403, "auth"), (429, "rate_limit")])
+async def test_a_key_that_begins_to_stand_back_is_in_the_metrics(tmp_path: Path, status: int, reason: str) -> None:
+    async with FakeUpstream(only_the_second(status)) as up, running(tmp_path, pool(up.url)) as gateway:
+        for _ in range(3):
+            await ask(gateway.url)
+        text = await metrics(gateway.url)
+
+    assert [line for line in text if line.startswith("costspan_key_cooldowns_total")] == [
+        f'costspan_key_cooldowns_total{{provider="p",reason="{reason}"}} 1'
+    ]
+    assert "key-one" not in "".join(text)
+
+
+async def test_a_key_that_was_refused_is_used_again_once_its_secret_has_changed(tmp_path: Path) -> None:
+    accepted = {"Bearer key-two"}
+
+    def answer(request: Request) -> Answer:
+        return openai_reply() if request.header("authorization") in accepted else Answer(status=401, body=b"{}")
+
+    async with FakeUpstream(answer) as up, running(tmp_path, pool(up.url, keys="key-one, key-two")) as gateway:
+        await ask(gateway.url)
+        config = gateway.config.read_text()
+        gateway.config.write_text(config.replace("retries: 1", "retries: 0"))
+        assert await gateway.gateway.reload()
+        first = len(up.requests)
+        await ask(gateway.url)
+        await ask(gateway.url)
+        same = [request.header("authorization") for request in up.requests[first:]]
+        accepted.add("Bearer key-new")
+        gateway.config.write_text(config.replace("key-one", "key-new"))
+        assert await gateway.gateway.reload()
+        second = len(up.requests)
+        await ask(gateway.url)
+        await ask(gateway.url)
+        changed = {request.header("authorization") for request in up.requests[second:]}
+
+    assert same == ["Bearer key-two", "Bearer key-two"]
+    assert changed == {"Bearer key-new", "Bearer key-two"}
+
+
 async def test_a_key_that_may_be_used_soon_is_not_waited_for_while_another_is_free(tmp_path: Path) -> None:
     async with (
         FakeUpstream(only_the_second(429, **{"retry-after": "2"})) as up,

@@ -118,6 +118,7 @@ def _telemetry(loaded: Loaded, gateway: Callable[[], Gateway]):  # type: ignore[
         config_generation=lambda: gateway().live.current.generation,
         reload_success=lambda: gateway().live.reload_success,
         ledger_degraded=lambda: gateway().ledger.degraded,
+        key_cooldowns=lambda: gateway().keys.cooldowns,
     )
     return build_telemetry(settings, gauges, os.environ)
 
