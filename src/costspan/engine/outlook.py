@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from costspan.pricing.rates import Price
     from costspan.providers.account import Account
     from costspan.routing.expectation import Expected
+    from costspan.routing.explore import Explorer
     from costspan.routing.plan import Step
+    from costspan.routing.timing import Estimate, Timing
 
 SURELY = 1.5
 """A prompt that is estimated at so many times a model's context surely does not fit; one above it probably does not."""
@@ -50,6 +52,8 @@ class Note:
     measured: float | None = None
     seconds: float | None = None
     """Expected time to the whole answer."""
+    explores: bool = False
+    """Whether it is asked first to learn how fast it is."""
 
 
 class Outlook:
@@ -121,17 +125,9 @@ class Outlook:
 
     def by_speed(self, route: str, steps: Sequence[Step]) -> Sequence[int]:
         """The order in which the answer is expected to be complete."""
-        estimates = []
-        for step in steps:
-            target = self._targets.of(step.label, self._account(step))
-            tokens, streamed = self.expected(step).output, self._call.peek.stream
-            estimate = target.timing.estimate(self._now, tokens, streamed=streamed)
-            note = self.note(step)
-            note.measured, note.seconds = estimate.measured, estimate.expected
-            estimates.append(estimate)
-        order = self._targets.route(route).explorer.order(estimates)
+        order = self._explorer(route).order([self.estimate(step) for step in steps])
         if order.explores:
-            self.note(steps[order.positions[0]]).why = "asked to learn how fast it is"
+            self.note(steps[order.positions[0]]).explores = True
         return order.positions
 
     def stays(self, steps: Sequence[Step]) -> int | None:
@@ -153,6 +149,13 @@ class Outlook:
             )
         return note.expected
 
+    def estimate(self, step: Step) -> Estimate:
+        """How long it should take there."""
+        tokens, note = self.expected(step).output, self.note(step)
+        estimate = self._timing(step).estimate(self._now, tokens, streamed=self._call.peek.stream)
+        note.measured, note.seconds = estimate.measured, estimate.expected
+        return estimate
+
     def price(self, step: Step) -> Price | None:
         """The price that holds there."""
         account = self._account(step)
@@ -164,6 +167,12 @@ class Outlook:
             discount=account.discount,
             at=self._instant(),
         )
+
+    def _timing(self, step: Step) -> Timing:
+        return self._targets.of(step.label, self._account(step)).timing
+
+    def _explorer(self, route: str) -> Explorer:
+        return self._targets.route(route).explorer
 
     def _account(self, step: Step) -> Account:
         return self._call.snapshot.accounts[step.provider]

@@ -37,10 +37,10 @@ class Planner:
         self._pick = pick
         self._now = now
 
-    def plan(self, call: Call) -> None:
+    def plan(self, call: Call, look: type[Outlook] = Outlook) -> None:
         """Give `call` its plan, and the facts that it rests on. Raises `ClientError` where none can be made."""
         owners = None if call.peek.stored is None else self._owners(call)
-        call.outlook = outlook = Outlook(call, self._targets, self._keys, self._slots, self._now(), owners=owners)
+        call.outlook = outlook = look(call, self._targets, self._keys, self._slots, self._now(), owners=owners)
         call.plan = plan(call.matched.tree, outlook, self._pick)
 
     def _owners(self, call: Call) -> frozenset[str]:
