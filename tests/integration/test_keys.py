@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -12,6 +14,7 @@ from fakes.upstream import Answer, Cut, FakeUpstream
 from fakes.upstream_answers import openai_reply
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from fakes.upstream import Request
@@ -101,9 +104,146 @@ async def test_a_key_that_was_refused_is_used_again_once_its_secret_has_changed(
         await ask(gateway.url)
         await ask(gateway.url)
         changed = {request.header("authorization") for request in up.requests[second:]}
+        (remembered,) = gateway.gateway.keys._pools.values()
 
     assert same == ["Bearer key-two", "Bearer key-two"]
     assert changed == {"Bearer key-new", "Bearer key-two"}
+    assert {key.reveal() for key in remembered.states if key is not None} == {"key-new", "key-two"}
+
+
+def authorizations(up: FakeUpstream) -> list[str | None]:
+    return [request.header("authorization") for request in up.requests]
+
+
+async def test_a_key_that_was_refused_is_used_again_when_a_last_resort_succeeds(tmp_path: Path) -> None:
+    answers = [Answer(status=401, body=b"{}"), openai_reply(), openai_reply()]
+
+    async with FakeUpstream(answers) as up, running(tmp_path, pool(up.url, keys="key-one")) as gateway:
+        statuses = [(await ask(gateway.url))[0] for _ in range(3)]
+
+    assert statuses == [502, 200, 200]  # the third is no last resort, of which there is one in a second
+
+
+async def test_a_key_with_nothing_left_is_not_used_while_another_has_room(tmp_path: Path) -> None:
+    def answer(request: Request) -> Answer:
+        reply = openai_reply()
+        left = "0" if request.header("authorization") == "Bearer key-one" else "100"
+        said = [("x-ratelimit-remaining-requests", left), ("x-ratelimit-reset-requests", "1m0s")]
+        return Answer(headers=[*reply.headers, *said], body=reply.body)
+
+    async with FakeUpstream(answer) as up, running(tmp_path, pool(up.url)) as gateway:
+        for _ in range(4):
+            assert (await ask(gateway.url))[0] == 200
+
+    assert authorizations(up) == ["Bearer key-one", "Bearer key-two", "Bearer key-two", "Bearer key-two"]
+
+
+async def test_an_account_with_nothing_left_is_asked_after_one_with_room(tmp_path: Path) -> None:
+    reply = openai_reply()
+    said = [("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "1m0s")]
+    nearly = Answer(headers=[*reply.headers, *said], body=reply.body)
+    async with FakeUpstream(lambda _: nearly) as first, FakeUpstream(lambda _: openai_reply()) as second:
+        more = f'  q: {{kind: openai, base_url: "{second.url}/v1", api_key: key-q}}'
+        config = pool(first.url, keys="key-one", more=more).replace(
+            "{chat: p/m}", "{chat: {targets: [p/m, q/m]}, alone: p/m}"
+        )
+        async with running(tmp_path, config) as gateway:
+            targets = [(await ask(gateway.url))[1]["x-costspan-target"] for _ in range(3)]
+            alone = await ask(gateway.url, model="alone")
+
+    assert targets == ["p/m", "q/m", "q/m"]
+    assert (alone[0], len(first.requests)) == (200, 2)  # it is a guess: nobody is turned away
+
+
+async def test_the_key_with_the_least_under_way_is_used(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+
+    def answer(request: Request) -> Answer:
+        slow = request.header("authorization") == "Bearer key-one"
+        return Answer(headers=openai_reply().headers, body=openai_reply().body, before=[gate] if slow else [])
+
+    async with FakeUpstream(answer) as up, running(tmp_path, pool(up.url)) as gateway, asyncio.TaskGroup() as together:
+        together.create_task(ask(gateway.url))
+        await up.received(1)
+        for _ in range(3):
+            await ask(gateway.url)
+        held = authorizations(up)
+        gate.set()
+
+    assert held == ["Bearer key-one", "Bearer key-two", "Bearer key-two", "Bearer key-two"]
+
+
+def waiting_for(gate: asyncio.Event) -> Answer:
+    reply = openai_reply()
+    return Answer(headers=reply.headers, body=reply.body, before=[gate])
+
+
+def one_at_a_time(url: str, *, targets: str = "p/m", more: str = "") -> str:
+    return f"""
+providers:
+  p: {{kind: openai, base_url: "{url}/v1", api_key: key-one, max_concurrency: 1}}
+{more}
+defaults: {{retries: 0}}
+routes:
+  chat: {{targets: [{targets}]}}
+  hasty: {{targets: [{targets}], timeouts: {{total: 300ms}}}}
+"""
+
+
+@contextlib.asynccontextmanager
+async def one_under_way(url: str, up: FakeUpstream, gate: asyncio.Event) -> AsyncIterator[None]:
+    """An exchange that waits for `gate`, and is answered in the end."""
+    async with asyncio.TaskGroup() as together:
+        held = together.create_task(ask(url))
+        await up.received(1)
+        try:
+            yield
+        finally:
+            gate.set()
+    assert held.result()[0] == 200
+
+
+async def test_a_target_with_as_many_attempts_as_it_may_have_is_asked_last(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    async with FakeUpstream(waiting_for(gate)) as first, FakeUpstream(openai_reply()) as second:
+        more = f'  q: {{kind: openai, base_url: "{second.url}/v1", api_key: key-q}}'
+        config = one_at_a_time(first.url, targets="p/m, q/m", more=more)
+        async with running(tmp_path, config) as gateway, one_under_way(gateway.url, first, gate):
+            status, headers = await ask(gateway.url, model="hasty")
+
+    assert (status, headers["x-costspan-target"], headers["x-costspan-attempts"]) == (200, "q/m", "1")
+
+
+async def test_where_no_slot_comes_free_in_time_the_client_is_told_to_come_back(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    async with FakeUpstream(waiting_for(gate)) as up, running(tmp_path, one_at_a_time(up.url)) as gateway:
+        async with one_under_way(gateway.url, up, gate):
+            status, headers = await ask(gateway.url, model="hasty")
+        attempts = gateway.records("attempt_started")
+
+    assert (status, headers["retry-after"]) == (503, "1")
+    assert len(attempts) == len(up.requests) == 1
+
+
+async def test_who_waits_for_a_slot_gets_it_when_it_comes_free(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    at_once = []
+
+    def answer(_: Request) -> Answer:
+        at_once.append(sum(not request.answered.is_set() for request in up.requests))
+        return waiting_for(gate)
+
+    async with (
+        FakeUpstream(answer) as up,
+        running(tmp_path, one_at_a_time(up.url)) as gateway,
+        asyncio.TaskGroup() as together,
+    ):
+        asked = [together.create_task(ask(gateway.url)) for _ in range(4)]
+        await up.received(1)
+        gate.set()
+
+    assert [task.result()[0] for task in asked] == [200] * 4
+    assert at_once == [1, 1, 1, 1]
 
 
 async def test_a_key_that_may_be_used_soon_is_not_waited_for_while_another_is_free(tmp_path: Path) -> None:
