@@ -327,7 +327,7 @@ def test_it_is_said_once_when_the_warning_is_due(world: World, caplog: pytest.Lo
             world.end(world.begin(call), usd)
             entered.leave()
 
-    assert caplog.messages == ["budget checkout: 0.90 of 1 USD a month are spent (90 %)"]
+    assert caplog.messages == ["budget checkout: 0.9 of 1 USD a month are spent (90 %)"]
 
 
 def test_a_reload_keeps_what_was_spent_and_reserved_and_a_changed_ceiling_holds_at_once(world: World) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from costspan.routing.budget import Budget, Standing, period
 from costspan.telemetry.metrics import Counter, Distribution, Gauges, Histogram, Instrument, Metrics
 from fakes.records import ANSWERED, EXCHANGE, FAILED, ORIGIN
 
@@ -198,3 +199,22 @@ def test_bounds_of_buckets_are_inclusive() -> None:
 
     (point,) = histogram.collect().points
     assert point.value == Distribution((2, 2, 1), 104.0)
+
+
+def test_budgets_tell_what_is_left_what_is_used_and_whether_others_are_known() -> None:
+    month = period("month", 20_000)
+    checkout = Budget("checkout", {"team": "checkout"}, Decimal(500), "month")
+    everything = Budget("all", {}, Decimal(0), "day")
+    standings = (
+        Standing(checkout, month, spent=Decimal("400.5"), reserved=Decimal("0.25")),
+        Standing(everything, month, spent=Decimal("0.01"), reserved=Decimal(0), shared_up=False),
+    )
+    recorded = Metrics(replace(GAUGES, budgets=lambda: standings), (), lambda: 0)
+
+    assert points(recorded, "costspan.budget.remaining_usd") == {
+        (("budget", "checkout"),): Decimal("99.25"),
+        (("budget", "all"),): Decimal("-0.01"),
+    }
+    assert points(recorded, "costspan.budget.used_ratio") == {(("budget", "checkout"),): 0.801, (("budget", "all"),): 1}
+    assert points(recorded, "costspan.budget.warned") == {(("budget", "checkout"),): 1, (("budget", "all"),): 1}
+    assert points(recorded, "costspan.budget.shared_up") == {(("budget", "all"),): 0}

@@ -99,6 +99,10 @@ def test_the_metrics_of_an_exchange() -> None:
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert sorted(families) == [
         "costspan_attempts",
+        "costspan_budget_remaining_usd",
+        "costspan_budget_shared_up",
+        "costspan_budget_used_ratio",
+        "costspan_budget_warned",
         "costspan_config_generation",
         "costspan_config_reload_success",
         "costspan_cost_drift_usd",

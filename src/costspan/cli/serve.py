@@ -119,6 +119,7 @@ def _telemetry(loaded: Loaded, gateway: Callable[[], Gateway]):  # type: ignore[
         reload_success=lambda: gateway().live.reload_success,
         ledger_degraded=lambda: gateway().ledger.degraded,
         key_cooldowns=lambda: gateway().keys.cooldowns,
+        budgets=lambda: gateway().state.gate.standings(),  # noqa: PLW0108 - there is no gateway yet
     )
     return build_telemetry(settings, gauges, os.environ)
 

@@ -229,7 +229,7 @@ class Gate:
                 _log.warning(
                     "budget %s: %s of %s USD %s are spent (%d %%)",
                     budget.name,
-                    format(standing.spent, "f"),
+                    format(standing.spent.normalize(), "f"),
                     format(budget.usd, "f"),
                     _A_WHILE[budget.per],
                     standing.ratio * 100,

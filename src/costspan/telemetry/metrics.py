@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from costspan.ledger.records import Attempt, Exchange
+    from costspan.routing.budget import Standing
 
 MAX_VALUES = 200
 MAX_SERIES = 2000
@@ -44,6 +45,7 @@ class Gauges:
     ledger_degraded: Callable[[], bool]
     key_cooldowns: Callable[[], Mapping[tuple[str, str], int]] = dict
     """How often keys began to stand back, by provider and reason."""
+    budgets: Callable[[], Sequence[Standing]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ class Metrics:
             ]
             counters = (self._cost, self._drift, self._attempts, self._unpriced)
             families += [instrument.collect() for instrument in counters]
-        return families + self._collect_gauges()
+        return families + self._collect_gauges() + _budgets(self._gauges.budgets())
 
     def _collect_gauges(self) -> list[Family]:
         return [
@@ -288,6 +290,32 @@ def _family(instrument: Instrument, points: Sequence[tuple[Key, Number | Distrib
             for key, state in points
         ),
     )
+
+
+def _budgets(standings: Sequence[Standing]) -> list[Family]:
+    """What is left of budgets, in the order of the file."""
+    told: list[tuple[str, str, str, list[tuple[Key, Number]]]] = [
+        (
+            s.BUDGET_REMAINING, "{USD}", "What is left of a budget, reservations taken off.",
+            [((standing.budget.name,), standing.remaining) for standing in standings],
+        ),
+        (
+            s.BUDGET_USED, "", "Share of a budget that is spent.",
+            [((standing.budget.name,), float(standing.ratio)) for standing in standings],
+        ),
+        (
+            s.BUDGET_WARNED, "", "Whether as much of a budget is spent as is warned about.",
+            [((standing.budget.name,), int(standing.warns)) for standing in standings],
+        ),
+        (
+            s.BUDGET_SHARED_UP, "", "Whether what other gateways spend was known when last asked for.",
+            [((standing.budget.name,), int(up)) for standing in standings if (up := standing.shared_up) is not None],
+        ),
+    ]  # fmt: skip
+    return [
+        _family(Instrument(name, "gauge", unit, description, ("budget",)), points)
+        for name, unit, description, points in told
+    ]
 
 
 def _single(name: str, kind: Literal["counter", "gauge"], description: str, value: int) -> Family:

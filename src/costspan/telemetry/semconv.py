@@ -74,6 +74,10 @@ INFLIGHT: Final = "costspan.inflight"
 RELOAD_SUCCESS: Final = "costspan.config.reload_success"
 LEDGER_DEGRADED: Final = "costspan.ledger.degraded"
 KEY_COOLDOWNS: Final = "costspan.key.cooldowns"
+BUDGET_REMAINING: Final = "costspan.budget.remaining_usd"
+BUDGET_USED: Final = "costspan.budget.used_ratio"
+BUDGET_WARNED: Final = "costspan.budget.warned"
+BUDGET_SHARED_UP: Final = "costspan.budget.shared_up"
 TELEMETRY_DROPPED: Final = "costspan.telemetry.dropped"
 
 TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
