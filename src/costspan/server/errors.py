@@ -35,6 +35,7 @@ _OWN_CODES = {
     "upstream_bad_content_type": "upstream_protocol_error",
     "deadline_exceeded": "deadline_exceeded",
 }
+_WAITED_FOR = frozenset({Category.RATE_LIMIT, Category.OVERLOADED})
 _ABOUT_THE_REQUEST = frozenset({400, 404, 413, 422})
 """A provider's statuses that pass to the client: it is the request that has to change."""
 
@@ -76,11 +77,20 @@ def internal(exchange_id: str) -> ErrorAnswer:
     return ErrorAnswer(500, "internal_error", "internal error", exchange_id)
 
 
-def retry_after(error: UpstreamError | None) -> dict[str, str]:
-    """The header that tells a client when to come back, where the provider said so."""
-    if error is None or error.retry_after is None:
-        return {}
-    return {"retry-after": str(math.ceil(error.retry_after))}
+def retry_after(error: Exhausted | None, attempts: int) -> dict[str, str]:
+    """The headers that tell a client when to come back, or not to: as far as the provider, or its state, says.
+
+    The SDKs of OpenAI and Anthropic try again by themselves, and obey `x-should-retry` (openai 3.54.0 and anthropic
+    2.12.0, `_base_client._should_retry`). What was tried here several times is not tried several times more.
+    """
+    headers: dict[str, str] = {}
+    if error is None:
+        return headers
+    if error.retry_after is not None:
+        headers["retry-after"] = str(max(math.ceil(error.retry_after), 1))
+    if attempts > 1 and error.last is not None and error.last.category not in _WAITED_FOR:
+        headers["x-should-retry"] = "false"
+    return headers
 
 
 def response(answer: ErrorAnswer, dialect: Addressed, headers: dict[str, str] | None = None) -> web.Response:

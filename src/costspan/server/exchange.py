@@ -109,7 +109,7 @@ class _Exchange:
             return await self._refuse(errors.from_client_error(error, self._id), beat)
         except Exhausted as error:
             tried = tuple(self._call.tried)
-            return await self._refuse(errors.from_exhausted(error, self._id, tried), beat, error.last)
+            return await self._refuse(errors.from_exhausted(error, self._id, tried), beat, error)
         self._first_token = self._state.clock.monotonic()
         if isinstance(answer, Streamed):
             return await self._relay(answer, beat)
@@ -167,15 +167,16 @@ class _Exchange:
         await response.write(data if self._array is None else self._array.feed(data) + self._array.end())
         await response.write_eof()
 
-    async def _refuse(self, answer: ErrorAnswer, beat: Beat, last: UpstreamError | None = None) -> web.StreamResponse:
+    async def _refuse(self, answer: ErrorAnswer, beat: Beat, why: Exhausted | None = None) -> web.StreamResponse:
         """No answer: an error, as a status where the headers are still ours, else as an event."""
         early = await beat.response()
+        last = None if why is None else why.last
         self._finish("failed", answer.status, answer.code if last is None else last.kind)
         if early is not None:
             beat.stop()
             await self._break_off(early, answer)
             return early
-        headers = {"x-costspan-attempts": str(self._call.begun), **errors.retry_after(last)}
+        headers = {"x-costspan-attempts": str(self._call.begun), **errors.retry_after(why, self._call.begun)}
         return errors.response(answer, self._call.dialect, headers)
 
     def _headers(self, answer: Answer, upstream: object) -> dict[str, str]:

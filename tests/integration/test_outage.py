@@ -1,0 +1,204 @@
+"""Upstreams that are down: how often they are still asked, how fast the answer comes, and how soon they are back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from costspan.wire import json
+from fakes.gateway import running
+from fakes.upstream import Answer, FakeUpstream, Request
+from fakes.upstream_answers import openai_reply
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOWN = Answer(status=503, headers=(("content-type", "application/json"),), body=b'{"error":{"message":"down"}}')
+LIMITED = Answer(
+    status=429,
+    headers=(("content-type", "application/json"), ("retry-after", "30")),
+    body=b'{"error":{"message":"slow down"}}',
+)
+BODY = {"model": "chat", "messages": [{"role": "user", "content": "hello"}]}
+
+
+@dataclass
+class Upstream:
+    """A provider that is down until it is well, and counts how many requests it has at one time."""
+
+    answer: Answer = DOWN
+    slow: float = 0.0
+    at_once: list[int] = field(default_factory=list)
+    _now: int = 0
+
+    def __call__(self, _: Request) -> Answer:
+        self._now += 1
+        self.at_once.append(self._now)
+        gate = asyncio.Event()
+        asyncio.get_running_loop().call_later(self.slow, self._end, gate)
+        return Answer(self.answer.status, self.answer.headers, self.answer.body, before=[gate])
+
+    def _end(self, gate: asyncio.Event) -> None:
+        self._now -= 1
+        gate.set()
+
+
+@dataclass
+class Reply:
+    at: float
+    seconds: float
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+async def ask(client: aiohttp.ClientSession, url: str) -> Reply:
+    began = time.monotonic()
+    async with client.post(f"{url}/v1/chat/completions", json=BODY) as response:
+        body = await response.read()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(began, time.monotonic() - began, response.status, headers, json.loads_object(body))
+
+
+async def load(url: str, *, seconds: float, rate: int = 100) -> list[Reply]:
+    """Ask `rate` times a second, whether there are answers or not."""
+    loop = asyncio.get_running_loop()
+    tasks: list[asyncio.Task[Reply]] = []
+    done = asyncio.Event()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
+
+        def send(left: int) -> None:
+            tasks.append(loop.create_task(ask(client, url)))
+            if left > 1:
+                loop.call_at(began + len(tasks) / rate, send, left - 1)
+            else:
+                done.set()
+
+        began = loop.time()
+        send(round(seconds * rate))
+        await done.wait()
+        return [await task for task in tasks]
+
+
+def routes(*urls: str, more: str = "") -> str:
+    names = [f"p{place}" for place in range(len(urls))]
+    providers = "\n".join(
+        f'  {name}: {{kind: openai, base_url: "{url}/v1", api_key: test-key-{name}}}'
+        for name, url in zip(names, urls, strict=True)
+    )
+    return f"""
+providers:
+{providers}
+routes:
+  chat: {{targets: [{", ".join(f"{name}/m" for name in names)}]{more}}}
+"""
+
+
+async def test_an_upstream_that_is_down_is_probed_and_the_rest_is_told_at_once(tmp_path: Path) -> None:
+    """Must show 4 of the routing issue: down at 100 requests a second, for three seconds."""
+    down = Upstream(slow=0.05)
+    async with FakeUpstream(down) as up, running(tmp_path, routes(up.url)) as gateway:
+        replies = await load(gateway.url, seconds=3.0)
+        asked, at_once = len(up.requests), list(down.at_once)
+        opened = next(reply.at for reply in replies if reply.body["error"]["code"] == "no_healthy_target")
+        refused = [reply for reply in replies if reply.body["error"]["code"] == "no_healthy_target"]
+        probes = len([request for request in up.requests if request.time > opened + 0.2])
+
+        down.answer = openai_reply()
+        recovered = time.monotonic()
+        after = await load(gateway.url, seconds=3.0)
+        back = next(reply.at + reply.seconds for reply in after if reply.status == 200)
+
+    assert len(replies) == 300
+    assert asked <= 1.2 * len(replies)
+    assert asked < 60, "far fewer: after five failures it is left alone"
+    assert {reply.status for reply in refused} == {503}
+    assert len(refused) > 200
+    quick = sorted(reply.seconds for reply in refused)
+    assert quick[len(quick) * 95 // 100] <= 0.010
+    assert all(int(reply.headers["retry-after"]) >= 1 for reply in refused)
+    # One probe at a time, and no more than one in a second.
+    assert max(at_once[-probes:]) == 1
+    assert 1 <= probes <= 4
+    assert back - recovered <= 2 * 1.5, "two penalties of a second, with jitter"
+    assert all(reply.status == 200 for reply in after if reply.at > back)
+
+
+async def test_with_all_targets_down_the_least_bad_one_is_asked_once_a_second(tmp_path: Path) -> None:
+    first, second = Upstream(), Upstream()
+    async with (
+        FakeUpstream(first) as a,
+        FakeUpstream(second) as b,
+        running(tmp_path, routes(a.url, b.url)) as gateway,
+    ):
+        await load(gateway.url, seconds=1.0)
+        before = len(a.requests) + len(b.requests)
+        await load(gateway.url, seconds=3.0)
+        meanwhile = len(a.requests) + len(b.requests) - before
+        second.answer = openai_reply()
+        answered = next((reply for reply in await load(gateway.url, seconds=3.0) if reply.status == 200), None)
+
+    assert 2 <= meanwhile <= 8, "never a dead end, and no flood"
+    assert answered is not None
+    assert answered.headers["x-costspan-target"] == "p1/m"
+
+
+async def test_a_target_that_is_down_is_passed_over_while_another_is_well(tmp_path: Path) -> None:
+    down, well = Upstream(), Upstream(openai_reply())
+    async with (
+        FakeUpstream(down) as a,
+        FakeUpstream(well) as b,
+        running(tmp_path, routes(a.url, b.url)) as gateway,
+    ):
+        replies = await load(gateway.url, seconds=2.0)
+        asked = len(a.requests)
+        down.answer = openai_reply()
+        after = await load(gateway.url, seconds=4.0)
+
+    assert {reply.status for reply in (*replies, *after)} == {200}, "no client notices"
+    assert asked < 50
+    assert after[-1].headers["x-costspan-target"] == "p0/m", "the first one is the first again"
+
+
+async def test_when_every_target_waits_for_its_rate_limit_the_client_is_told_for_how_long(tmp_path: Path) -> None:
+    async with (
+        FakeUpstream(lambda _: LIMITED) as a,
+        FakeUpstream(lambda _: LIMITED) as b,
+        running(tmp_path, routes(a.url, b.url)) as gateway,
+        aiohttp.ClientSession() as client,
+    ):
+        first = await ask(client, gateway.url)
+        replies = [await ask(client, gateway.url) for _ in range(20)]
+        asked = len(a.requests) + len(b.requests)
+
+    assert (first.status, first.body["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert {reply.status for reply in replies} == {429}
+    assert all(25 <= int(reply.headers["retry-after"]) <= 30 for reply in replies)
+    assert asked <= 4, "the two, and each once more as a last resort"
+
+
+async def test_a_failed_attempt_at_a_bad_request_says_nothing_of_the_target(tmp_path: Path) -> None:
+    refused = Answer(status=400, headers=(("content-type", "application/json"),), body=b'{"error":{"message":"no"}}')
+    async with (
+        FakeUpstream(lambda _: refused) as up,
+        running(tmp_path, routes(up.url)) as gateway,
+        aiohttp.ClientSession() as client,
+    ):
+        replies = [await ask(client, gateway.url) for _ in range(30)]
+
+    assert {reply.status for reply in replies} == {400}
+    assert len(up.requests) == 30
+
+
+async def test_places_are_bounded_and_a_line_forms_for_a_moment(tmp_path: Path) -> None:
+    counted = Upstream(openai_reply(), slow=0.02)
+    config = routes("http://127.0.0.1:9").replace("api_key: test-key-p0", "api_key: test-key-p0, max_concurrency: 2")
+    async with FakeUpstream(counted) as up, running(tmp_path, config.replace("http://127.0.0.1:9", up.url)) as gateway:
+        replies = await load(gateway.url, seconds=0.2)
+
+    assert {reply.status for reply in replies} == {200}
+    assert max(counted.at_once) == 2
