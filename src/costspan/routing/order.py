@@ -110,10 +110,12 @@ class _Planner:
                 parts.append(part)
                 weights.append(branch.weights[position] if branch.weights else 1.0)
         if branch.strategy == "race":
-            return self._race(branch, parts)
-        if len(parts) > 1:
-            parts = self._in_order(branch, parts, weights)
-        return self._by_rank(chain.from_iterable(parts))
+            stages = self._race(branch, parts)
+        else:
+            if len(parts) > 1:
+                parts = self._in_order(branch, parts, weights)
+            stages = self._by_rank(chain.from_iterable(parts))
+        return [Stage(stages[0].steps[:1])] if branch.alone and stages else stages
 
     def _single(self, step: Step) -> list[Stage]:
         why = self._facts.excluded(step)

@@ -84,8 +84,8 @@ class Leaf:
     model: str
     params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     weight: float = 1
-    lacks: frozenset[str] = frozenset()
-    """What the model cannot do: `tools`, `images`, `json_schema`."""
+    lacks: frozenset[str] | None = None
+    """What the model cannot do: `tools`, `images`, `json_schema`. None: as far as it is known; empty: nothing."""
     context_length: int | None = None
     """Tokens of prompt and answer together."""
 
@@ -118,7 +118,7 @@ class Step:
     model: str
     params: Mapping[str, Any]
     policy: Policy
-    lacks: frozenset[str] = frozenset()
+    lacks: frozenset[str] | None = None
     context_length: int | None = None
     ceilings: Ceilings = NO_CEILINGS
 
@@ -138,6 +138,8 @@ class Branch:
     weights: tuple[float, ...] = ()
     """Of the members, for strategy weighted."""
     race: Race | None = None
+    alone: bool = False
+    """Whether only the target that comes first is asked."""
 
     def steps(self) -> Iterator[Step]:
         """All targets in it, as written."""
@@ -226,7 +228,7 @@ class Table:
         passes = (
             asked is not None and asked != name and any("{model}" in leaf.model for leaf in self._leaves(route, ()))
         )
-        return Matched(route.name, route.policy, tree, passes, _weighs_cost(tree))
+        return Matched(route.name, route.policy, tree, passes, weighs_cost(tree))
 
     def _target(self, name: str) -> Matched | None:
         provider, slash, model = name.partition("/")
@@ -280,11 +282,11 @@ class Table:
         return Branch(route.name, route.strategy, tuple(members), tuple(weights), route.race)
 
 
-def _weighs_cost(branch: Branch) -> bool:
+def weighs_cost(branch: Branch) -> bool:
     """Whether strategies that look at the cost have more than one target to choose from."""
     nested = (member for member in branch.members if isinstance(member, Branch))
     own = branch.strategy in {"cheapest", "weighted"} and len(branch.members) > 1
-    return own or any(_weighs_cost(member) for member in nested)
+    return own or any(weighs_cost(member) for member in nested)
 
 
 _Number = TypeVar("_Number", "float", "Decimal")
