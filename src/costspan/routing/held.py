@@ -43,6 +43,9 @@ _MEMORY = 16.0
 _MOST = 1.25
 """A cache may hold the last answer too, which is no part of the last prompt."""
 
+_LONGER = 1.25
+"""A conversation grows. One that seems to have shrunk by more than an estimate errs is another that began alike."""
+
 CONVERSATION, PREFIX, NOTHING = "conversation", "prefix", "nothing"
 
 
@@ -112,11 +115,11 @@ class Held:
         """What of the request the target was seen to hold, and how many tokens of it."""
         if asked.conversation is not None:
             entry = self._entries.get((target, asked.conversation))
-            if entry is not None and entry.until > now and entry.tokens:
+            if entry is not None and entry.until > now and entry.tokens <= prompt * _LONGER:
                 return CONVERSATION, entry.tokens
         if asked.prefix is not None and asked.prefix_chars:
             entry = self._entries.get((target, asked.prefix))
-            if entry is not None and entry.until > now and entry.tokens:
+            if entry is not None and entry.until > now:
                 return PREFIX, entry.tokens
         return NOTHING, prompt
 
