@@ -120,14 +120,12 @@ class Attempts:
         run.call.tried.append({"target": run.step.label, "status": error.status, "error_type": error.kind})
         if run.call.raw is not None:
             return  # what a path of the provider's may not do says nothing of what its models may
-        if key is None:
-            if error.category is Category.AUTH and error.reached:
-                self._authorities.refused(run.account)
-            return
         if error.category is Category.RATE_LIMIT:
             self._keys.cool(run.account, key, self.now(), error.retry_after)
-        elif error.category is Category.AUTH:
+        elif error.category is Category.AUTH and key is not None:
             self._keys.refuse(run.account, key)
+        elif error.category is Category.AUTH and error.reached:
+            self._authorities.refused(run.account)
 
     async def _send(self, run: Run, key: Revealable | None) -> Response:
         account = run.account
@@ -139,8 +137,11 @@ class Attempts:
         response = await (self._outlive(run, asked) if run.may_be_read_on else asked)
         run.http_status = response.status
         run.upstream_id = header_rules.upstream_id(response.headers)
-        run.watch.lease.hear(response.headers, self.now(), self._clock.wall_ns() / 1e9)
-        if not 200 <= response.status < 300 and not _passes_refusal(run, response):  # noqa: PLR2004 - success
+        if run.call.raw is None:  # a provider's own path may have limits of its own
+            run.watch.lease.hear(response.headers, self.now(), self._clock.wall_ns() / 1e9)
+        if 200 <= response.status < 300:  # noqa: PLR2004 - success
+            run.watch.lease.accepted()
+        elif not _passes_refusal(run, response):
             raise await self._refused(run, response)
         return response
 

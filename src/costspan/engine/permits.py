@@ -40,7 +40,7 @@ class Permits:
     async def grant(self, call: Call, step: Step, account: Account) -> Watch | None:
         """What watches the attempt that may begin now; None where none may, and `call` has a note of why."""
         target = self.targets.of(step.label, account)
-        if not self._has_place(account) and not await self._wait(call, account):
+        if not self._slots.try_acquire(account) and not await self._wait(call, account):
             call.passed.append(Passed(step.label, "busy", 1.0))
             return None
         ticket = self._ticket(call, step, target, account)
@@ -48,9 +48,6 @@ class Permits:
             self._slots.release(account)
             return None
         return self._watch(call, step, account, target, ticket)
-
-    def _has_place(self, account: Account) -> bool:
-        return account.max_concurrency is None or self._slots.try_acquire(account)
 
     async def _wait(self, call: Call, account: Account) -> bool:
         return await self._slots.acquire(account, min(LONGEST_WAIT, call.deadline - self._now()))

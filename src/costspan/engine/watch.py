@@ -77,7 +77,6 @@ class Watch:
         self.lease.end()
         now, target = self._now(), self._target
         if outcome == "ok":
-            self.lease.accepted()
             target.timing.answered(now, self._waiting, None if usage is None else usage.completion_tokens)
             target.breaker.succeeded(now, self._ticket)
             if usage is not None:
