@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costspan.engine.answer import Streamed
+from costspan.engine.decision import Decisions, Ended
 from costspan.ledger.records import Exchange
 from costspan.pricing.settle import add, weakest
 
@@ -26,6 +27,8 @@ class Engine:
         self._observer = observer
         self._clock = clock
         self._drains = drains
+        self.decisions = Decisions()
+        """Why the last exchanges went where they went."""
 
     def plan(self, call: Call) -> None:
         """Give `call` its plan ahead of time. Raises `ClientError` where none can be made; `open` will do so again."""
@@ -58,6 +61,8 @@ class Engine:
     ) -> None:
         """Write the exchange's record, now or when its last attempt has ended. `run` is the attempt that answered."""
         ended = self._clock.monotonic()
+        span_id = None if run is None else run.span_id
+        self.decisions.keep(call, Ended(outcome, status, error_type, (ended - call.started) * 1000, span_id))
 
         def write() -> None:
             exchange = self._exchange(call, outcome, status, error_type, run, ended, first_token)

@@ -74,7 +74,8 @@ class Executor:
         self._planner = planner
         self._targets = permits.targets
         self._permits = permits
-        self._recall = Recall()
+        self.recall = Recall()
+        """What providers sealed for clients that do not send it back."""
         self._pick = pick
         self._budget = RetryBudget()
 
@@ -160,7 +161,7 @@ class Executor:
         """Ask one target, again where that may help. None: the next target is to be asked."""
         account = call.snapshot.accounts[step.provider]
         try:
-            candidate = Candidate(step, account, prepare(call, step, account, self._recall))
+            candidate = Candidate(step, account, prepare(call, step, account, self.recall))
         except Untranslatable as error:
             call.refusals.append((step.label, error))
             return None

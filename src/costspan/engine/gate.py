@@ -152,12 +152,10 @@ class Gate:
         are asked for only where they matter. Raises `ClientError` (429, 402), or `Diverted` where that may be.
         """
         origin = call.origin
-        limits = _NO_LIMITS if origin.key is None else call.snapshot.limits.get(origin.key, _NO_LIMITS)
+        limits = _limits(call)
         if limits is _NO_LIMITS and not self._funds:
             return None
-        day = call.started_ns // DAY_NS
-        free = call.raw is not None and (call.raw.free or call.raw.method in {"GET", "HEAD"})
-        funds = () if free else tuple(fund for fund in self._funds if fund.tally.matches(origin.attributes))
+        day, funds = call.started_ns // DAY_NS, self._funds_of(call)
         if funds:
             self._check(funds, day, call, may_divert=may_divert)
         if limits is _NO_LIMITS and not funds:
@@ -175,6 +173,23 @@ class Gate:
             entered.reserve(funds, day, cost())
         self._entered[origin.exchange_id] = entered
         return entered
+
+    def look(self, call: Call, tokens: Callable[[], int], *, may_divert: bool = True) -> None:
+        """Raise what `enter` would raise now, and let nobody in."""
+        limits, funds, key = _limits(call), self._funds_of(call), call.origin.key
+        if funds:
+            self._check(funds, call.started_ns // DAY_NS, call, may_divert=may_divert)
+        if limits is not _NO_LIMITS and key is not None:
+            use, now = self._uses.get(key) or Use(), self._clock.monotonic()
+            refusal = use.refusal(limits, tokens() if limits.tokens is not None else 0, now)
+            if refusal is not None:
+                raise _too_many(refusal, use.headers(limits, now))
+
+    def _funds_of(self, call: Call) -> tuple[Fund, ...]:
+        """The budgets that it would spend."""
+        if call.raw is not None and (call.raw.free or call.raw.method in {"GET", "HEAD"}):
+            return ()
+        return tuple(fund for fund in self._funds if fund.tally.matches(call.origin.attributes))
 
     def _check(self, funds: Sequence[Fund], day: int, call: Call, *, may_divert: bool) -> None:
         """Raise for budgets that are used up: those that refuse come before those that divert."""
@@ -234,6 +249,11 @@ class Gate:
                     _A_WHILE[budget.per],
                     standing.ratio * 100,
                 )
+
+
+def _limits(call: Call) -> Limits:
+    key = call.origin.key
+    return _NO_LIMITS if key is None else call.snapshot.limits.get(key, _NO_LIMITS)
 
 
 def _identity(budget: Budget) -> tuple[str, Match, str]:

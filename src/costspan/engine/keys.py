@@ -199,6 +199,14 @@ class KeyRing:
             return now
         return min(pool.state(key).ready_at(now) for key in account.keys or (None,))
 
+    def standing(self, account: Account, now: float) -> tuple[int, int]:
+        """How many of the account's keys may be used at `now`, and how many attempts are under way with any of them."""
+        pool, keys = self._pools.get((account.name, account.address)), account.keys or (None,)
+        if pool is None:
+            return len(keys), 0
+        states = [pool.state(key) for key in keys]
+        return sum(state.ready_at(now) <= now for state in states), sum(state.under_way for state in states)
+
     def limits(self, account: Account) -> bool:
         """Whether the provider has said what is left of any limit of its keys: else `limited` need not be asked."""
         pool = self._pools.get((account.name, account.address))

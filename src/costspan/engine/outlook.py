@@ -41,7 +41,7 @@ class Note:
 
     step: Step
     excluded: str | None = None
-    rank: Rank = Rank.FINE
+    rank: Rank | None = None
     why: str = ""
     """Why it is not simply fine."""
     due: float | None = None
@@ -72,7 +72,6 @@ class Outlook:
         self._at: datetime | None = None
         self._notes: dict[str, Note] = {}
         self._priced: set[str] = set()
-        self._ranked: set[str] = set()
         self.refusal: ClientError | None = None
         """What the client is told when no target is left."""
 
@@ -100,8 +99,7 @@ class Outlook:
     def rank(self, step: Step) -> Rank:
         """How the target stands."""
         note = self.note(step)
-        if step.label not in self._ranked:
-            self._ranked.add(step.label)
+        if note.rank is None:
             note.rank, note.why = self._rank(step, self._account(step), note)
         return note.rank
 

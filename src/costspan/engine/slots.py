@@ -57,6 +57,11 @@ class Slots:
         place = self._places.get(account.name)
         return place is not None and place.full
 
+    def used(self, account: Account) -> int:
+        """How many attempts have one of the account's slots."""
+        place = self._places.get(account.name)
+        return 0 if place is None else place.under_way
+
     def try_acquire(self, account: Account) -> bool:
         """Take a slot that is free. An account without a limit has always one; it is counted all the same."""
         place = self._place(account)

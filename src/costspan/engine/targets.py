@@ -7,6 +7,7 @@ names come from clients, so the memory is bounded: who was not asked for longest
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from costspan.routing.breaker import Breaker, Ticket
@@ -86,6 +87,17 @@ class Targets:
         """The state of a target that was asked before."""
         target = self._targets.get(label)
         return None if target is None or target.address != account.address else target
+
+    def newest(self, most: int) -> list[Target]:
+        """Those that were asked last, newest first."""
+        return list(islice(reversed(self._targets.values()), most))
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    def known_route(self, name: str) -> Route | None:
+        """The state of a route that was asked for before."""
+        return self._routes.get(name)
 
     def route(self, name: str) -> Route:
         """The state of a route."""

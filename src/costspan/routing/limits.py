@@ -117,7 +117,7 @@ class Use:
 
         Returns the second in which it came, for `Window.correct`. Each request that was let in must `leave`.
         """
-        refusal = self._refusal(limits, tokens, now)
+        refusal = self.refusal(limits, tokens, now)
         if refusal is not None:
             return refusal
         self.running += 1
@@ -128,8 +128,8 @@ class Use:
         """A request has ended."""
         self.running -= 1
 
-    def _refusal(self, limits: Limits, tokens: int, now: float) -> Refusal | None:
-        """The limit that has to be waited for longest."""
+    def refusal(self, limits: Limits, tokens: int, now: float) -> Refusal | None:
+        """Why a request of so many `tokens` is not let in now: the limit that has to be waited for longest."""
         found: list[Refusal] = []
         if limits.concurrency is not None and self.running >= limits.concurrency:
             found.append(Refusal("concurrency", limits.concurrency, 1, 1.0))  # nobody knows when one ends

@@ -10,7 +10,7 @@ from costspan.engine.call import Call
 from costspan.errors import ClientError
 from costspan.ledger.records import Origin
 from costspan.server import body as bodies
-from costspan.server import origin, upload
+from costspan.server import dry_run, origin, upload
 from costspan.server.models import suggest
 from costspan.wire.headers import to_upstream
 
@@ -97,10 +97,7 @@ class Admission:
         """Who asks, for a request that may cost something. Raises `ClientError`."""
         snapshot = self._state.live.current
         key = self._state.authenticate(request, snapshot)
-        if request.headers.get("x-costspan-dry-run", "false").lower() != "false":
-            raise ClientError(  # ignoring it would spend money that the client did not want to spend
-                "dry runs are not in this version yet", code="unsupported_parameter", param="x-costspan-dry-run"
-            )
+        dry_run.is_wanted(request)  # or refused, before a body is read
         return Admitted(snapshot, key, self._state.clock.wall_ns(), self._state.clock.monotonic())
 
     def match(self, request: web.BaseRequest, snapshot: Snapshot, key: ClientKey | None, model: str) -> Matched:

@@ -18,6 +18,7 @@ from costspan.engine.identity import Identities
 from costspan.engine.keys import KeyRing
 from costspan.engine.permits import Permits
 from costspan.engine.planner import Planner
+from costspan.engine.rehearsal import Rehearsal
 from costspan.engine.slots import Slots
 from costspan.engine.stored import StoredBy
 from costspan.engine.targets import Targets
@@ -121,6 +122,10 @@ class Gateway:
             live=live,
             engine=Engine(executor, observer, clock, self._drains),
             gate=gate,
+            rehearsal=Rehearsal(planner, executor.recall),
+            targets=targets,
+            keys=keys,
+            slots=self._slots,
             identities=identities,
             clock=clock,
             pick=random.random,

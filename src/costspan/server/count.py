@@ -15,6 +15,7 @@ from costspan.engine.call import Raw
 from costspan.pricing.estimate import estimate_prompt_tokens
 from costspan.routing.plan import Matched
 from costspan.server import body as bodies
+from costspan.server import dry_run
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Counts:
     async def handle(self, request: web.BaseRequest, asked: Operation) -> web.StreamResponse:
         """Answer one request. Raises `ClientError`."""
         admitted = self._admission.admit(request)
+        dry_run.refuse(request)
         body, fields = await self._admission.read(request, admitted.snapshot)
         checks.refuse_destinations(fields)  # also beside a wrapped request, which alone is looked at below
         call = self._admission.call(request, asked, admitted, body=body, fields=_as_request(fields, asked))
@@ -47,6 +49,8 @@ class Counts:
             return _estimated(call)
         call.origin.operation = "count_tokens"
         call.matched = Matched.direct(call.matched.route, step)
+        if asked.dialect.MODEL_IN_BODY:
+            fields = {name: value for name, value in fields.items() if name in call.fields}  # without our own
         call.raw = Raw("POST", _path(call, step), bodies.JSON, _body(fields, asked, step), None, free=True)
         return await self._exchanges.run(request, call)
 

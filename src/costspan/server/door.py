@@ -9,11 +9,12 @@ from costspan.engine.gate import Diverted
 from costspan.errors import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from costspan.engine.call import Call
     from costspan.server.state import State
+    from costspan.engine.gate import Gate
 
 _RATE_LIMITS = "x-ratelimit-"
 
@@ -40,6 +41,27 @@ def enter(state: State, call: Call) -> None:
 
 
 def headers(call: Call, upstream: Mapping[str, str]) -> dict[str, str]:
+def look(gate: Gate, call: Call, plan: Callable[[], object]) -> ClientError | None:
+    """Why `call` would not be let in now, None if it would be; nothing is counted or set aside for it.
+
+    Where a budget says so, `call` is sent to another route. `plan` gives it its plan.
+    """
+
+    def tokens() -> int:
+        plan()
+        return at_most.tokens(call)
+
+    try:
+        try:
+            gate.look(call, tokens)
+        except Diverted as other:
+            _divert(call, other.route)
+            gate.look(call, tokens, may_divert=False)
+    except ClientError as error:
+        return error
+    return None
+
+
     """The upstream's headers, with our own limits in the place of its: theirs are of an account that many share."""
     own = {} if call.entered is None else call.entered.headers()
     if not own:

@@ -14,7 +14,7 @@ from costspan.engine.execute import Exhausted
 from costspan.engine.run import KNOWN
 from costspan.errors import ClientError, UpstreamError
 from costspan.pricing.settle import add
-from costspan.server import door, errors
+from costspan.server import door, dry_run, errors
 from costspan.server.beat import Beat
 from costspan.server.json_array import JsonArray
 from costspan.server.protocol import protocol_of, traceback_only
@@ -49,6 +49,8 @@ class Exchanges:
     async def handle(self, request: web.BaseRequest, asked: Operation) -> web.StreamResponse:
         """Answer one request in the client's dialect. Raises `ClientError` when it is not let in."""
         call = await self._admission.let_in(request, asked)
+        if dry_run.is_wanted(request):
+            return await dry_run.answer(self._state, call)
         in_array = asked.stream is True and request.rel_url.query.get("alt") != "sse"
         return await self.run(request, call, array=JsonArray() if in_array else None)
 

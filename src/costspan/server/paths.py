@@ -20,6 +20,9 @@ MODELS: Final = "/v1/models"
 GOOGLE_MODELS: Final = "/v1beta/models"
 PROVIDERS: Final = "/providers/"
 HEALTH: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+ADMIN: Final = "/admin/"
+TARGETS: Final = "/admin/targets"
+EXPLAIN: Final = "/admin/explain/"
 
 _GEMINI: Final = re.compile(r"/(v1beta|v1)/models/([^:]+(?::[^:/]+)*):([a-zA-Z]+)")
 _COUNT_MESSAGES: Final = "/v1/messages/count_tokens"
@@ -58,8 +61,10 @@ def template(path: str) -> str:
     found = operation(path)
     if found is not None:
         return found.template
-    if path in {MODELS, GOOGLE_MODELS} or path in HEALTH:
+    if path in {MODELS, GOOGLE_MODELS, TARGETS} or path in HEALTH:
         return path
+    if path.startswith(EXPLAIN):
+        return "/admin/explain/{id}"
     if path.startswith(PROVIDERS):
         return "/providers/{provider}"
     return next((f"{root}/{{model}}" for root in (MODELS, GOOGLE_MODELS) if path.startswith(f"{root}/")), OTHER)

@@ -22,7 +22,7 @@ from costspan.errors import ClientError, Malformed
 from costspan.providers.raw import raw_path
 from costspan.routing.plan import Matched, Policy, Step
 from costspan.server import body as bodies
-from costspan.server import upload
+from costspan.server import dry_run, upload
 from costspan.server.paths import PROVIDERS, client_of
 from costspan.wire import json
 from costspan.wire.headers import to_upstream
@@ -56,6 +56,7 @@ class RawPaths:
         """Answer one request. Raises `ClientError`."""
         admission = self._admission
         admitted = admission.admit(request)
+        dry_run.refuse(request)
         snapshot, key = admitted.snapshot, admitted.key
         if request.method not in METHODS:
             raise ClientError(

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from costspan.engine.engine import Engine
     from costspan.engine.gate import Gate
     from costspan.engine.identity import Identities
+    from costspan.engine.keys import KeyRing
+    from costspan.engine.rehearsal import Rehearsal
+    from costspan.engine.slots import Slots
+    from costspan.engine.targets import Targets
     from costspan.server.live import Live
     from costspan.snapshot import ClientKey, Snapshot
 
@@ -37,6 +41,10 @@ class State:
     live: Live
     engine: Engine
     gate: Gate
+    rehearsal: Rehearsal
+    targets: Targets
+    keys: KeyRing
+    slots: Slots
     identities: Identities
     clock: SystemClock
     pick: Callable[[], float]

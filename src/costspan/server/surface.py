@@ -10,6 +10,7 @@ from aiohttp import HttpVersion11, web
 from costspan.dialects import CLIENT_DIALECTS
 from costspan.errors import ClientError
 from costspan.server import errors, guard, models, paths
+from costspan.server.admin import Admin
 from costspan.server.admission import Admission, may_use
 from costspan.server.count import Counts
 from costspan.server.exchange import Exchanges
@@ -43,7 +44,7 @@ class Surface:
         path = _path(request)
         dialect = paths.client_of(path)
         try:
-            if self._health is not None and path in paths.HEALTH:
+            if self._health is not None and (path in paths.HEALTH or path.startswith(paths.ADMIN)):
                 return self._probe(self._health, request, path)
             self._admit(request, path)
             if request.method == "OPTIONS":
@@ -95,7 +96,12 @@ class Surface:
                 _only(request, "GET")
                 shape = models.shape_of(request.headers, google=root == paths.GOOGLE_MODELS)
                 return self._models(request, unquote(path.removeprefix(root).removeprefix("/")), shape)
-        raise ClientError("there is nothing at this path", status=404, code="not_found")
+        moved = self._health is None and path.startswith(paths.ADMIN)
+        raise ClientError(
+            "it is at the address of admin.listen" if moved else "there is nothing at this path",
+            status=404,
+            code="not_found",
+        )
 
     def _preflight(self, request: web.BaseRequest, path: str) -> web.Response:
         """What a page may send, for one that may."""
@@ -168,14 +174,17 @@ def _closing(status: int, code: str, message: str, headers: dict[str, str] | Non
 
 
 class Health:
-    """/healthz, /readyz, /metrics: constant bodies, no Host check (the kubelet calls the pod's address)."""
+    """/healthz, /readyz, /metrics: constant bodies, no Host check (the kubelet calls the pod's address). And /admin."""
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._admin = Admin(state)
 
     def __call__(self, request: web.BaseRequest) -> web.Response:
-        """Answer a probe or a scrape. Liveness never depends on upstreams; readiness ends with SIGTERM."""
+        """Answer a probe, a scrape or an operator. Liveness never depends on upstreams; readiness ends with SIGTERM."""
         path = _path(request)
+        if path.startswith(paths.ADMIN):
+            return self._administer(request, path)
         if request.method not in {"GET", "HEAD"}:
             error = ClientError(
                 "the method must be GET", status=405, code="method_not_allowed", headers={"allow": "GET, HEAD"}
@@ -190,6 +199,13 @@ class Health:
             body, content_type = self._state.metrics()
             return web.Response(body=body, headers={"content-type": content_type})
         return self._refuse(request, ClientError("there is nothing at this path", status=404, code="not_found"))
+
+    def _administer(self, request: web.BaseRequest, path: str) -> web.Response:
+        try:
+            _check_framing(request, path)
+            return self._admin(request, path, _local_address(request))
+        except ClientError as error:
+            return self._refuse(request, error)
 
     def _refuse(self, request: web.BaseRequest, error: ClientError) -> web.Response:
         answer = errors.from_client_error(error, self._state.identities.exchange_id())
