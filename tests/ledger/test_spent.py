@@ -115,6 +115,16 @@ def test_the_next_start_reads_only_what_came_after(folder: Folder, monkeypatch: 
     }
 
 
+def test_a_line_that_begins_where_the_last_start_ended_counts(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spent, "OVERLAP", 0)
+    folder.attempt("1")
+    folder.start(ALL)
+    began = replace(ledger_records.started("at_9"), origin=ledger_records.origin())
+    folder.write(lines.attempt(replace(ledger_records.attempt(began), cost_usd=D("0.5"))), "2026-11-26")
+
+    assert folder.start(ALL) == {ALL: {day("2026-11-26"): D(1), day("2026-01-02"): D("0.5")}}
+
+
 def test_what_was_deleted_is_still_in_the_sum(folder: Folder) -> None:
     folder.attempt("1", "2026-01-01T12:00")
     folder.attempt("0.5")
@@ -224,10 +234,13 @@ def test_damaged_lines_are_passed_over_and_said(folder: Folder, caplog: pytest.L
     assert caplog.messages[-1] == "ledger: 3 damaged lines are in no budget's sum"
 
 
-def test_places_are_told_over_blocks_and_long_lines(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("overlap", [0, 50_000])
+def test_places_are_told_over_blocks_and_long_lines(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, overlap: int
+) -> None:
     monkeypatch.setattr(spent, "_BLOCK", 100)
     monkeypatch.setattr(spent, "_LONGEST", 5000)
-    monkeypatch.setattr(spent, "OVERLAP", 0)
+    monkeypatch.setattr(spent, "OVERLAP", overlap)
     for count in range(1, 12):
         folder.write(b"z" * (count * 700) + b"\n", "2026-11-26")
         folder.attempt("1")

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from costspan.errors import Malformed
@@ -169,7 +170,7 @@ class _Sums:
         if usd is None:
             return
         amount = Decimal(usd)
-        day = number_of(date.fromisoformat(line["time"][:10]))
+        day = _day(line["time"][:10])
         if new:
             for match, days in self._known:
                 if _agrees(match, attributes):
@@ -228,6 +229,12 @@ class _Reader:
                     rest = b"\0"  # whatever follows on this line, it is one that nobody can read
             if rest and not partial:
                 yield place, rest
+
+
+@lru_cache(maxsize=64)
+def _day(text: str) -> int:
+    """Raises ValueError."""
+    return number_of(date.fromisoformat(text))
 
 
 def _agrees(match: Match, attributes: Mapping[str, str]) -> bool:
