@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
 from math import exp, inf
@@ -34,7 +34,8 @@ class Phase:
 
     since: float
     until: float
-    slower: float = 1.0
+    slower_start: float = 1.0
+    slower_pace: float = 1.0
     fails: float = 0.0
 
 
@@ -53,7 +54,9 @@ class Target:
     def mean(self, at: float, tokens: float) -> float:
         """Seconds that an answer asked for at `at` takes on average. Endless where it fails as often as not."""
         phase = self.phase(at)
-        return inf if phase.fails >= 0.5 else (self.first + self.pace * tokens) * phase.slower
+        if phase.fails >= 0.5:
+            return inf
+        return self.first * phase.slower_start + self.pace * phase.slower_pace * tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,10 @@ class Request:
         return self.failure < target.phase(at).fails
 
     def first(self, target: Target, at: float) -> float:
-        return target.first * target.phase(at).slower * self.first_noise
+        return target.first * target.phase(at).slower_start * self.first_noise
 
     def total(self, target: Target, at: float) -> float:
-        rest = target.pace * self.tokens * target.phase(at).slower * self.pace_noise
+        rest = target.pace * self.tokens * target.phase(at).slower_pace * self.pace_noise
         return self.first(target, at) + rest
 
 
@@ -219,12 +222,21 @@ OTHERS = (Target("middling", first=0.5, pace=0.010), Target("sluggish", first=0.
 
 def slower(target: Target, times: float) -> Target:
     """`target`, which turns slow for two minutes and recovers."""
-    return Target(target.name, target.first, target.pace, (Phase(SLOW_FROM, SLOW_UNTIL, slower=times),))
+    return _in_trouble(target, Phase(SLOW_FROM, SLOW_UNTIL, slower_start=times, slower_pace=times))
+
+
+def slower_pace(target: Target, times: float) -> Target:
+    """`target`, whose answers begin as usual but come so many times slower for two minutes."""
+    return _in_trouble(target, Phase(SLOW_FROM, SLOW_UNTIL, slower_pace=times))
 
 
 def failing(target: Target, share: float) -> Target:
     """`target`, which fails for two minutes and recovers."""
-    return Target(target.name, target.first, target.pace, (Phase(SLOW_FROM, SLOW_UNTIL, fails=share),))
+    return _in_trouble(target, Phase(SLOW_FROM, SLOW_UNTIL, fails=share))
+
+
+def _in_trouble(target: Target, phase: Phase) -> Target:
+    return replace(target, phases=(phase,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +253,7 @@ SCENARIOS = {
     "10x slower, 1/s": Scenario((slower(BEST, 10), *OTHERS), Traffic(1, 600)),
     "10x slower, listed last": Scenario((*OTHERS, slower(BEST, 10)), Traffic(20, 600)),
     "10x slower, much noise": Scenario((slower(BEST, 10), *OTHERS), Traffic(20, 600, spread=0.6)),
+    "10x slower pace, streams": Scenario((slower_pace(BEST, 10), *OTHERS), Traffic(20, 600, streamed=1)),
     "errors at once, 20/s": Scenario((failing(BEST, 1), *OTHERS), Traffic(20, 600)),
     "one in a hundred fails": Scenario((failing(BEST, 0.01), *OTHERS), Traffic(20, 600)),
     "two almost equal": Scenario((BEST, Target("twin", 0.31, 0.008)), Traffic(20, 600)),

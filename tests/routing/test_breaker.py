@@ -225,6 +225,31 @@ def test_a_late_failure_from_before_does_not_count_after_it_closed() -> None:
     assert breaker.state(102.0) == "closed"
 
 
+def test_a_late_answer_from_before_does_not_end_a_row_of_failures() -> None:
+    breaker = Breaker(middle)
+    early = breaker.admit(99.0)
+    assert early is not None
+    fail(breaker, 100.0, 5)
+    succeed(breaker, 101.0)
+
+    fail(breaker, 102.0, 4)
+    breaker.succeeded(102.0, early)
+    fail(breaker, 102.0)
+
+    assert breaker.state(102.0) == "open"
+
+
+def test_the_first_verdict_on_a_probe_stands() -> None:
+    breaker = opened(100.0)
+    probe = breaker.admit(101.0)
+    assert probe is not None
+    breaker.succeeded(101.0, probe)
+
+    assert not breaker.failed(105.0, probe)
+
+    assert breaker.state(105.0) == "closed"
+
+
 def test_a_probe_that_is_given_up_makes_room_for_the_next() -> None:
     breaker = opened(100.0)
     probe = breaker.admit(101.0)
@@ -351,8 +376,8 @@ class Life(RuleBasedStateMachine):
     def recovers(self) -> None:
         """However long it was down, after two penalties it is used again if it is asked."""
         self.down_since = None
-        for ticket, _ in self.out:
-            self.breaker.released(ticket)
+        for waiting, _ in self.out:
+            self.breaker.released(waiting)
         self.out.clear()
         self.now = max(self.now, self.breaker.due(self.now))
         ticket = self.breaker.admit(self.now)

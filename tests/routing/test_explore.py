@@ -60,6 +60,13 @@ def test_of_unknown_ones_alone_the_next_that_nobody_has_asked_goes_first() -> No
     assert Explorer().order([ASKED, ASKED]).positions == (0, 1)
 
 
+def test_asking_where_nothing_is_known_explores_and_uses_up_nothing() -> None:
+    explorer = Explorer()
+
+    assert all(explorer.order([UNKNOWN, ASKED]).explores for _ in range(100))
+    assert orders(explorer, known(1), UNKNOWN, times=4) == [(1, 0), (1, 0), (1, 0), (0, 1)]
+
+
 def test_an_unknown_one_that_has_just_failed_goes_after_those_that_have_not() -> None:
     assert Explorer().order([Estimate(None, 5.0, pending=False), UNKNOWN]).positions == (1, 0)
 

@@ -1,6 +1,6 @@
 """Routing to the fastest over minutes of simulated traffic, against an oracle that knows every target's true speed.
 
-`python tests/routing/test_simulated_fastest.py` prints the table. The bounds of the first three tests are the issue's.
+`PYTHONPATH=tests python tests/routing/test_simulated_fastest.py` prints the table. The bounds of the first three tests are the issue's.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ BUSY = (
     "10x slower, 20/s, whole",
     "10x slower, listed last",
     "10x slower, much noise",
+    "10x slower pace, streams",
 )
 _outcomes: dict[tuple[str, int], Outcome] = {}
 
@@ -72,10 +73,9 @@ def test_in_quiet_times_exploring_costs_little(name: str, most: float, seed: int
     assert outcome.excess <= most
 
 
-@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if "200/s" not in name])
-def test_one_request_in_twenty_five_explores_at_most(name: str, seed: int) -> None:
-    outcome = outcome_of(name, seed)
+def test_one_request_in_twenty_five_explores_at_most(name: str) -> None:
+    outcome = outcome_of(name, 1)
 
     assert outcome.explorations <= 10 + 0.04 * len(outcome.chosen)  # ten at the start, while nothing is known
 
