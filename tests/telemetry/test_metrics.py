@@ -192,6 +192,34 @@ def test_cooldowns_of_keys_are_counted_by_provider_and_reason() -> None:
     }
 
 
+def test_the_health_of_targets_is_told_by_provider_and_model_the_worst_of_those_that_share_a_name() -> None:
+    told = {("openai", "gpt-5"): 1.0, ("groq", "llama"): 0.5}
+    recorded = Metrics(replace(GAUGES, target_health=lambda: told), (), lambda: 0)
+    assert points(recorded, "costspan.target.health") == {
+        (("provider", "openai"), ("model", "gpt-5")): 1.0,
+        (("provider", "groq"), ("model", "llama")): 0.5,
+    }
+    many = {("openai", f"m{number}"): 0.0 if number == 205 else 1.0 for number in range(210)}
+    told.clear()
+    told.update(many)
+    found = points(recorded, "costspan.target.health")
+    assert found[("provider", "openai"), ("model", "other")] == 0.0
+    assert len(found) == 199, "two names were taken before, and one series is of all the others"
+
+
+def test_what_losers_of_a_race_cost_is_counted_apart_by_how_far_it_is_known() -> None:
+    lost = replace(ANSWERED, outcome="lost_race", cost_usd=Decimal("0.5"))
+    guessed = replace(lost, cost_status="estimated", cost_usd=None, cost_estimated_usd=Decimal("0.25"))
+    recorded = metrics()
+    for attempt in (ANSWERED, lost, lost, guessed):
+        recorded.record_attempt(attempt)
+    found = points(recorded, "costspan.race.extra_usd")
+    assert {dict(key)["status"]: value for key, value in found.items()} == {
+        "exact": Decimal("1.0"),
+        "estimated": Decimal("0.25"),
+    }
+
+
 def test_bounds_of_buckets_are_inclusive() -> None:
     histogram = Histogram(Instrument("h", "histogram", "", "", (), (1.0, 2.0)))
     for value in (0.5, 1.0, 1.5, 2.0, 99.0):

@@ -18,6 +18,7 @@ GAUGES = Gauges(
     config_generation=lambda: 7,
     reload_success=lambda: True,
     ledger_degraded=lambda: False,
+    target_health=lambda: {("openai", "gpt-5"): 0.5},
     key_cooldowns=lambda: {("openai", "auth"): 2},
 )
 
@@ -111,6 +112,8 @@ def test_the_metrics_of_an_exchange() -> None:
         "costspan_key_cooldowns",
         "costspan_ledger_degraded",
         "costspan_overhead_seconds",
+        "costspan_race_extra_usd",
+        "costspan_target_health",
         "costspan_telemetry_dropped",
         "costspan_unpriced",
         "gen_ai_client_operation_duration_seconds",
@@ -133,6 +136,7 @@ def test_the_metrics_of_an_exchange() -> None:
         "costspan_config_reload_success 1",
         "costspan_telemetry_dropped_total 4",
         'costspan_key_cooldowns_total{provider="openai",reason="auth"} 2',
+        'costspan_target_health{provider="openai",model="gpt-5"} 0.5',
     ):
         assert line in text.splitlines()
 

@@ -118,6 +118,7 @@ def _telemetry(loaded: Loaded, gateway: Callable[[], Gateway]):  # type: ignore[
         config_generation=lambda: gateway().live.current.generation,
         reload_success=lambda: gateway().live.reload_success,
         ledger_degraded=lambda: gateway().ledger.degraded,
+        target_health=lambda: gateway().targets.health(time.monotonic()),
         key_cooldowns=lambda: gateway().keys.cooldowns,
         budgets=lambda: gateway().state.gate.standings(),  # noqa: PLW0108 - there is no gateway yet
     )

@@ -26,6 +26,7 @@ HEDGED_SHARE = 0.05
 """Of a route's requests, how many may start a further attempt because the first is slower than usual."""
 MAX_SAVED = 10.0
 LAST_RESORT_SECONDS = 1.0
+_HEALTH = {"closed": 1.0, "half_open": 0.5, "open": 0.0}
 
 
 class Target:
@@ -68,19 +69,19 @@ class Targets:
 
     def __init__(self, pick: Callable[[], float]) -> None:
         self._pick = pick
-        self._targets: OrderedDict[str, Target] = OrderedDict()
+        self._targets: dict[str, Target] = {}
         self._routes: OrderedDict[str, Route] = OrderedDict()
         self._last_resorts: dict[str, float] = {}
         self.expectations = Expectations()
 
     def of(self, label: str, account: Account) -> Target:
         """The state of a target, new where it is not known at this address."""
-        target = self._targets.get(label)
+        target = self._targets.pop(label, None)
         if target is None or target.address != account.address:
-            target = self._targets[label] = Target(label, account.address, self._pick)
-            if len(self._targets) > MAX_TARGETS:
-                self._targets.popitem(last=False)
-        self._targets.move_to_end(label)
+            target = Target(label, account.address, self._pick)
+        self._targets[label] = target  # the one used last is at the end
+        if len(self._targets) > MAX_TARGETS:
+            del self._targets[next(iter(self._targets))]
         return target
 
     def known(self, label: str, account: Account) -> Target | None:
@@ -107,6 +108,14 @@ class Targets:
             if len(self._routes) > MAX_ROUTES:
                 self._routes.popitem(last=False)
         return route
+
+    def health(self, now: float) -> dict[tuple[str, str], float]:
+        """By provider and model: 1 well, 0.5 to be tried again, 0 left alone. May be called on any thread."""
+        found: dict[tuple[str, str], float] = {}
+        for label, target in list(self._targets.items()):
+            provider, _, model = label.partition("/")
+            found[provider, model] = _HEALTH[target.breaker.state(now)]
+        return found
 
     def last_resort(self, provider: str, now: float) -> bool:
         """Whether an account whose keys all stand back may be asked, for want of any other: once in a second."""

@@ -46,6 +46,8 @@ class Gauges:
     key_cooldowns: Callable[[], Mapping[tuple[str, str], int]] = dict
     """How often keys began to stand back, by provider and reason."""
     budgets: Callable[[], Sequence[Standing]] = tuple
+    target_health: Callable[[], Mapping[tuple[str, str], float]] = dict
+    """By provider and model: 1 well, 0.5 to be tried again, 0 left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,14 @@ class Metrics:
         self._unpriced = _counter(
             s.UNPRICED, "{attempt}", "Attempts without a known price.", (*target, *self._attributes)
         )
+        self._race_extra = _counter(
+            s.RACE_EXTRA, "{USD}", "Cost of attempts that lost a race, which is part of the cost of attempts.",
+            ("provider", "route", "status"),
+        )  # fmt: skip
+        self._health = Instrument(
+            s.TARGET_HEALTH, "gauge", "", "Whether a target is asked: 1 well, 0.5 to be tried again, 0 left alone.",
+            ("provider", "model"),
+        )  # fmt: skip
         self._cooldowns = Instrument(
             s.KEY_COOLDOWNS, "counter", "{cooldown}", "Times that a provider's key began to stand back.",
             ("provider", "reason"),
@@ -203,8 +213,9 @@ class Metrics:
                 instrument.collect()
                 for instrument in (self._tokens, self._duration, self._first_chunk, self._served, self._overhead)
             ]
-            counters = (self._cost, self._drift, self._attempts, self._unpriced)
+            counters = (self._cost, self._drift, self._attempts, self._unpriced, self._race_extra)
             families += [instrument.collect() for instrument in counters]
+            families.append(_family(self._health, self._worst_health()))
         return families + self._collect_gauges() + _budgets(self._gauges.budgets())
 
     def _collect_gauges(self) -> list[Family]:
@@ -222,6 +233,14 @@ class Metrics:
             ),
             _single(s.TELEMETRY_DROPPED, "counter", "Records and spans dropped before export.", self._dropped()),
         ]
+
+    def _worst_health(self) -> list[tuple[Key, float]]:
+        """Of targets that share a name after the bound of names, the worst."""
+        worst: dict[Key, float] = {}
+        for (provider, model), health in self._gauges.target_health().items():
+            key = (provider, self._bounded("model", model))
+            worst[key] = min(worst.get(key, 1.0), health)
+        return list(worst.items())
 
     def _count_attempt(self, attempt: Attempt) -> None:
         started = attempt.started
@@ -241,6 +260,8 @@ class Metrics:
         cost = attempt.cost_estimated_usd if attempt.cost_status == "estimated" else attempt.cost_usd
         if cost is not None:
             self._cost.add((provider, model, route, attempt.cost_status, *attributes), cost)
+            if attempt.outcome == "lost_race":
+                self._race_extra.add((provider, route, attempt.cost_status), cost)
         elif attempt.cost_status == "unpriced":
             self._unpriced.add((provider, model, route, *attributes), 1)
         if (drift := attempt.drift_usd) is not None:
