@@ -1,6 +1,7 @@
 """Routing to the fastest over minutes of simulated traffic, against an oracle that knows every target's true speed.
 
-`PYTHONPATH=tests python tests/routing/test_simulated_fastest.py` prints the table. The bounds of the first three tests are the issue's.
+`PYTHONPATH=tests python tests/routing/test_simulated_fastest.py` prints the table.
+The bounds of the first three tests are the issue's.
 """
 
 from __future__ import annotations
