@@ -1,4 +1,4 @@
-"""Budgets in a whole gateway: what is let in, what is refused, and how a budget stands after a restart.
+"""Budgets in a whole gateway: what is let in, what is refused, what is reserved and spent.
 
 2 USD per million tokens of input, 8 of output (`fakes.gateway`): an answer of `USAGE` costs 0.006 USD.
 """
@@ -6,73 +6,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import signal
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
-from costspan.cli.serve import build
-from costspan.cli.source import Source
-from costspan.ledger.spent import Spent
-from costspan.server import budgets
 from costspan.wire import json
-from fakes.gateway import PRICES, running
-from fakes.process import GatewayProcess
+from fakes.budgeted import CHAT, PROMPT, USAGE, ask, config, spent
+from fakes.gateway import running
 from fakes.upstream import Answer, Cut, FakeUpstream
 from fakes.upstream_answers import STREAM_HEADERS, openai_reply, openai_stream
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fakes.gateway import Running
-
 D = Decimal
-USAGE = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
-PROMPT = [{"role": "user", "content": "word" * 1000}]
-"""1,000 tokens by its length."""
-CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
 GEMINI = "/v1beta/models/chat:generateContent"
-
-
-def config(url: str, *budgets: str, other: str | None = None, more: str = "") -> str:
-    """A provider `p` at `url`, its route `chat`, and `cheap` at `other`, with budgets."""
-    lines = "\n".join(f"  - {{{budget}}}" for budget in budgets)
-    return f"""
-defaults: {{retries: 0}}
-providers:
-  p: {{kind: openai, base_url: "{url}/v1", api_key: test-key}}
-  q: {{kind: openai, base_url: "{other or url}/v1", api_key: test-key}}
-routes:
-  chat: p/m
-  cheap: q/n
-attribution: {{headers: {{x-team: team}}, metric_attributes: [team]}}
-{"budgets:" if lines else ""}
-{lines}
-{more}
-"""
-
-
-async def ask(
-    gateway: Running | str, path: str = CHAT, *, team: str | None = None, **fields: Any
-) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers of one answer."""
-    url = gateway if isinstance(gateway, str) else gateway.url
-    body = {"model": "chat", "max_tokens": 500, "messages": PROMPT, **fields}
-    headers = {"x-team": team} if team else None
-    async with aiohttp.ClientSession(headers=headers) as client, client.post(url + path, json=body) as response:
-        data = await response.read()
-        stream = response.headers["content-type"].startswith("text/event-stream")
-        found = {name.lower(): value for name, value in response.headers.items()}
-        return response.status, {} if stream else json.loads_object(data), found
-
-
-def spent(gateway: Running) -> Decimal:
-    attempts = gateway.records("attempt")
-    return sum((D(a["cost_usd"] or a["cost_estimated_usd"] or 0) for a in attempts), D(0))
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -219,122 +170,6 @@ async def test_a_request_that_fails_before_it_costs_anything_gives_its_reservati
     assert (first, second) == (400, 200)
 
 
-async def test_a_budget_stands_where_it_stood_after_a_restart(tmp_path: Path) -> None:
-    text = "name: all, usd: 0.01, per: total"
-    async with FakeUpstream(lambda _: openai_reply(usage=USAGE)) as up:
-        async with running(tmp_path, config(up.url, text)) as gateway:
-            await ask(gateway)
-            before = gateway.gateway.state.gate.standings()[0]
-        async with running(tmp_path, config(up.url, text)) as gateway:
-            after = gateway.gateway.state.gate.standings()[0]
-            statuses = [(await ask(gateway))[0] for _ in range(2)]
-
-    assert before == after
-    assert after.spent == D("0.006")
-    assert statuses == [200, 402]
-
-
-async def test_a_budget_stands_where_it_stood_after_a_kill(tmp_path: Path) -> None:
-    gate = asyncio.Event()
-    answers = [openai_reply(usage=USAGE), openai_stream(("Hel", gate, "lo"), usage=USAGE)]
-    async with FakeUpstream(answers) as up:
-        path = tmp_path / "gateway.yaml"
-        path.write_text(
-            f"server: {{listen: '127.0.0.1:0'}}\nledger: {{dir: {tmp_path}/ledger}}\n"
-            + config(up.url, "name: all, usd: 0.0120, per: month")
-            + PRICES
-        )
-        async with GatewayProcess(["serve", "-c", str(path)], cwd=tmp_path) as process:
-            status, _, _ = await ask(process.url)
-            assert status == 200
-            async with aiohttp.ClientSession() as client:
-                body = {"model": "chat", "max_tokens": 500, "messages": PROMPT, "stream": True}
-                async with client.post(process.url + CHAT, json=body) as response:
-                    await response.content.readany()
-                    process.send(signal.SIGKILL)
-                    with pytest.raises(aiohttp.ClientError):
-                        await response.read()
-        async with GatewayProcess(["serve", "-c", str(path)], cwd=tmp_path) as process:
-            async with aiohttp.ClientSession() as client, client.get(f"{process.url}/metrics") as response:
-                metrics = (await response.text()).splitlines()
-            status, refused, _ = await ask(process.url)
-        gate.set()
-
-    # 0.006, and for the one that was killed its estimate: 1,000 x 2 + 500 x 8 per million
-    assert [line for line in metrics if line.startswith("costspan_budget")] == [
-        'costspan_budget_remaining_usd{budget="all"} 0.000000',
-        'costspan_budget_used_ratio{budget="all"} 1.0',
-        'costspan_budget_warned{budget="all"} 1',
-    ]
-    assert (status, refused["error"]["code"]) == (402, "budget_exceeded")
-
-
-async def test_a_changed_ceiling_and_an_added_budget_hold_with_the_reload(tmp_path: Path) -> None:
-    async with FakeUpstream(lambda _: openai_reply(usage=USAGE)) as up, running(tmp_path, config(up.url)) as gateway:
-        path = gateway.config
-        plain = path.read_text()
-        await ask(gateway, team="a")
-        await ask(gateway, team="b")
-        path.write_text(plain + "\nbudgets: [{name: a, match: {team: a}, usd: 0.006, per: day}]\n")
-        assert await gateway.gateway.reload()
-        added, _, _ = await ask(gateway, team="a")
-        path.write_text(plain + "\nbudgets: [{name: a, match: {team: a}, usd: 0.0061, per: day}]\n")
-        assert await gateway.gateway.reload()
-        raised, _, _ = await ask(gateway, team="a")
-        path.write_text(plain + "\nbudgets: [{name: a, match: {team: a}, usd: 0.013, per: total}]\n")
-        assert await gateway.gateway.reload()
-        standing = gateway.gateway.state.gate.standings()[0]
-
-    assert (added, raised) == (402, 200)
-    assert standing.spent == D("0.012")
-
-
-async def test_the_sums_for_the_next_start_are_written_while_it_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(budgets, "SAVE_SECONDS", 0.01)
-    loop, saved, save = asyncio.get_running_loop(), asyncio.Event(), Spent.save
-
-    def save_and_say(self: Spent, *arguments: Any) -> None:
-        save(self, *arguments)
-        if b'"0.006' in (tmp_path / "ledger" / ".spent").read_bytes():
-            loop.call_soon_threadsafe(saved.set)
-
-    monkeypatch.setattr(Spent, "save", save_and_say)
-    async with (
-        FakeUpstream(lambda _: openai_reply(usage=USAGE)) as up,
-        running(tmp_path, config(up.url, "name: all, usd: 1, per: total")) as gateway,
-    ):
-        await ask(gateway)
-        async with asyncio.timeout(10):
-            await saved.wait()
-
-
-async def test_without_a_ledger_it_is_said_that_budgets_begin_at_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "gateway.yaml"
-    text = config("http://127.0.0.1:9", "name: all, usd: 1, per: day")
-    path.write_text(f"server: {{listen: '127.0.0.1:0'}}\nledger: {{dir: null}}\n{text}")
-    with caplog.at_level(logging.WARNING):
-        async with build(Source(path), listen=None):
-            pass
-    assert "budgets: without a ledger (ledger.dir) they begin at nothing with each start" in caplog.messages
-
-
-async def test_a_ledger_that_cannot_be_read_lets_budgets_begin_at_nothing_and_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with FakeUpstream(openai_reply(usage=USAGE)) as up:
-        (tmp_path / "ledger").write_text("no folder")
-        async with running(tmp_path, config(up.url, "name: all, usd: 1, per: day")) as gateway:
-            status, _, _ = await ask(gateway)
-            standing = gateway.gateway.state.gate.standings()[0]
-
-    assert (status, standing.spent) == (200, D("0.006"))
-    assert "budgets: what was spent before cannot be read" in caplog.text
-
-
 async def test_how_budgets_stand_is_a_metric(tmp_path: Path) -> None:
     text = "name: checkout, match: {team: checkout}, usd: 0.024, per: month"
     async with (
@@ -350,3 +185,72 @@ async def test_how_budgets_stand_is_a_metric(tmp_path: Path) -> None:
         'costspan_budget_used_ratio{budget="checkout"} 0.25',
         'costspan_budget_warned{budget="checkout"} 0',
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reserved"),
+    [
+        ({}, D("0.006")),  # 1,000 x 2 + 500 x 8 per million
+        ({"n": 3}, D("0.014")),
+    ],
+)
+async def test_what_a_request_may_cost_at_most_is_reserved_while_it_is_under_way(
+    tmp_path: Path, fields: dict[str, Any], reserved: Decimal
+) -> None:
+    gate = asyncio.Event()
+    async with (
+        FakeUpstream(openai_stream(("a", gate), usage=USAGE)) as up,
+        running(tmp_path, config(up.url, "name: all, usd: 1, per: day")) as gateway,
+    ):
+        asked = asyncio.create_task(ask(gateway, stream=True, **fields))
+        await up.received(1)
+        standing = gateway.gateway.state.gate.standings()[0]
+        gate.set()
+        await asked
+        settled = gateway.gateway.state.gate.standings()[0]
+
+    assert (standing.spent, standing.reserved) == (D(0), reserved)
+    assert (settled.spent, settled.reserved) == (D("0.006"), D(0))
+
+
+async def test_a_request_without_a_limit_reserves_what_such_requests_are_expected_to_have(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    async with (
+        FakeUpstream([*[openai_reply(usage=USAGE)] * 30, openai_stream(("a", gate), usage=USAGE)]) as up,
+        running(tmp_path, config(up.url, "name: all, usd: 1, per: day")) as gateway,
+    ):
+        for _ in range(30):
+            await ask(gateway)
+        asked = asyncio.create_task(ask(gateway, stream=True, max_tokens=None))
+        await up.received(31)
+        standing = gateway.gateway.state.gate.standings()[0]
+        gate.set()
+        await asked
+
+    assert D("0.005") < standing.reserved < D("0.007")  # it has learnt: 1,000 x 2 + 500 x 8 per million
+
+
+@pytest.mark.parametrize(("usd", "asked"), [("0.012", 2), ("0.0119", 1)])
+async def test_a_race_starts_no_further_attempt_that_the_budget_has_no_room_for(
+    tmp_path: Path, usd: str, asked: int
+) -> None:
+    gate, waits = asyncio.Event(), asyncio.Event()
+    routes = "chat: {strategy: race, targets: [p/m, q/n], race: {after: 0s, max_parallel: 2}}"
+    async with (
+        FakeUpstream(openai_stream((gate, "a"), usage=USAGE)) as a,
+        FakeUpstream(openai_stream((waits, "b"), usage=USAGE)) as b,
+        running(
+            tmp_path,
+            config(a.url, f"name: all, usd: {usd}, per: day", other=b.url).replace("chat: p/m", routes),
+        ) as gateway,
+    ):
+        client = asyncio.create_task(ask(gateway, stream=True))
+        await a.received(1)
+        if asked == 2:
+            await b.received(1)
+        gate.set()
+        await client
+        started = gateway.records("attempt_started")
+        waits.set()
+
+    assert len(started) == asked

@@ -16,10 +16,10 @@ from costspan.routing.budget import Budget, number_of, period
 from costspan.server import shared_budgets
 from costspan.server.shared_budgets import MAX_BYTES, SharedBudgets, query
 from costspan.wire import json
+from fakes.budgeted import USAGE, ask, config
 from fakes.gateway import running
 from fakes.upstream import Answer, Cut, FakeUpstream
 from fakes.upstream_answers import openai_reply
-from integration.test_budgets import USAGE, ask, config
 
 if TYPE_CHECKING:
     from pathlib import Path
