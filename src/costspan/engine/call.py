@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from costspan.engine import conversation, translate
 from costspan.engine.raw import UNKNOWN_MODEL
 from costspan.routing.asked import Asked
+from costspan.routing.overrides import NO_WISHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from costspan.errors import ClientError, UpstreamError
     from costspan.ledger.records import Attempt, Origin
     from costspan.routing.order import Plan
+    from costspan.routing.overrides import Wishes
     from costspan.routing.plan import Matched
     from costspan.snapshot import Snapshot
     from costspan.wire import json
@@ -95,6 +97,8 @@ class Call:
     deadline: float
     """Monotonic seconds, for all attempts together."""
     require_parameters: bool = False
+    wishes: Wishes = NO_WISHES
+    """What the request asked of its targets. `matched` keeps to it, and so has every other route it is sent to."""
     cost_in_body: bool = False
     """Whether the client wants the cost in the answer's `usage` object."""
     attempts: list[Attempt] = field(default_factory=list)

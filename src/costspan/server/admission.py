@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING
 
 from costspan.engine.call import Call
 from costspan.errors import ClientError
 from costspan.ledger.records import Origin
+from costspan.routing.overrides import NO_WISHES
 from costspan.server import body as bodies
-from costspan.server import dry_run, origin, upload
+from costspan.server import dry_run, origin, overrides, upload
 from costspan.server.models import suggest
 from costspan.wire.headers import to_upstream
 
@@ -73,8 +75,17 @@ class Admission:
         snapshot, dialect = admitted.snapshot, asked.dialect
         if asked.model is not None:  # the path says what other dialects have in the body
             fields = {**fields, "model": asked.model, "stream": asked.stream}
+        says_where = overrides.are_in(fields) and overrides.taken_by(dialect)
+        if says_where:
+            fields = overrides.with_model(fields)
         peek = dialect.peek(fields)
         matched = self.match(request, snapshot, admitted.key, peek.model)
+        strict, wishes = _requires_parameters(fields), NO_WISHES
+        if says_where:
+            resolve = partial(resolved, snapshot, admitted.key, param=overrides.MODELS)
+            overridden = overrides.override(fields, matched, snapshot, dialect, resolve)
+            matched, wishes = overridden.matched, overridden.wishes
+            body, fields = overrides.without(body, fields, overridden.dropped)
         return Call(
             snapshot=snapshot,
             origin=self.origin(request, snapshot, admitted.key, matched, dialect=dialect, peek=peek),
@@ -88,7 +99,8 @@ class Admission:
             started=admitted.at,
             deadline=admitted.at + matched.policy.timeouts.total,
             cost_in_body=snapshot.server.cost_in_body or request.headers.get("x-costspan-cost", "").lower() == "true",
-            require_parameters=_requires_parameters(fields),
+            require_parameters=strict,
+            wishes=wishes,
             content_type=bodies.JSON if form is None else form.content_type,
             upload=form,
         )
@@ -102,18 +114,7 @@ class Admission:
 
     def match(self, request: web.BaseRequest, snapshot: Snapshot, key: ClientKey | None, model: str) -> Matched:
         """The route or target that `model`, or the header that overrides it, leads to. Raises `ClientError`."""
-        asked = request.headers.get("x-costspan-route", model)
-        matched = snapshot.table.match(asked, model)
-        if matched is None:
-            raise ClientError(
-                f"no route or target has this model name{suggest(asked, snapshot, key)}",
-                status=404,
-                code="model_not_found",
-                param="model",
-            )
-        if key is not None and not (may_use(key, asked) and (not matched.passes_model or may_use(key, model))):
-            raise ClientError("this API key may not use this model", status=403, code="route_not_allowed")
-        return matched
+        return resolved(snapshot, key, request.headers.get("x-costspan-route", model), model)
 
     def origin(
         self,
@@ -146,6 +147,27 @@ class Admission:
             sampled=self._state.sample(int(trace_id, 16), context[2] if context else None),
             config_generation=snapshot.generation,
         )
+
+
+def resolved(
+    snapshot: Snapshot, key: ClientKey | None, name: str, model: str | None = None, *, param: str = "model"
+) -> Matched:
+    """What `name` leads to. `model`: what is passed on where a route passes on the name asked for, if not `name`.
+
+    Raises `ClientError`, about the field `param`, where it leads nowhere or the key may not use it.
+    """
+    model = name if model is None else model
+    asked, matched = overrides.find(snapshot, name, model)
+    if matched is None:
+        raise ClientError(
+            f"no route or target has this model name{suggest(name, snapshot, key)}",
+            status=404,
+            code="model_not_found",
+            param=param,
+        )
+    if key is not None and not (may_use(key, asked) and (not matched.passes_model or may_use(key, model))):
+        raise ClientError("this API key may not use this model", status=403, code="route_not_allowed")
+    return matched
 
 
 def _requires_parameters(fields: json.Object) -> bool:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from costspan.engine import at_most
 from costspan.engine.gate import Diverted
 from costspan.errors import ClientError
+from costspan.routing.overrides import NO_WISHES, refined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from costspan.engine.call import Call
-    from costspan.server.state import State
     from costspan.engine.gate import Gate
+    from costspan.server.state import State
 
 _RATE_LIMITS = "x-ratelimit-"
 
@@ -40,7 +41,6 @@ def enter(state: State, call: Call) -> None:
         call.entered = state.gate.enter(call, usd, tokens, may_divert=False)
 
 
-def headers(call: Call, upstream: Mapping[str, str]) -> dict[str, str]:
 def look(gate: Gate, call: Call, plan: Callable[[], object]) -> ClientError | None:
     """Why `call` would not be let in now, None if it would be; nothing is counted or set aside for it.
 
@@ -62,6 +62,7 @@ def look(gate: Gate, call: Call, plan: Callable[[], object]) -> ClientError | No
     return None
 
 
+def headers(call: Call, upstream: Mapping[str, str]) -> dict[str, str]:
     """The upstream's headers, with our own limits in the place of its: theirs are of an account that many share."""
     own = {} if call.entered is None else call.entered.headers()
     if not own:
@@ -77,10 +78,15 @@ def _plan(state: State, call: Call) -> None:
 
 
 def _divert(call: Call, route: str) -> None:
-    """Go on as if `route` had been asked for. The books tell both: `route`, and `model_asked`."""
+    """Go on as if `route` had been asked for. The books tell both: `route`, and `model_asked`.
+
+    What the request asked of its targets holds there as well. Raises `ClientError` when that leaves none.
+    """
     matched = call.snapshot.table.match(route, call.peek.model)
     if matched is None:
         return  # the configuration has changed meanwhile, and this request keeps the one it came under
+    if call.wishes != NO_WISHES:
+        matched = refined([matched], call.wishes)
     call.matched = matched
     call.origin.route, call.origin.strategy = matched.route, matched.strategy
     call.deadline = call.started + matched.policy.timeouts.total

@@ -90,7 +90,7 @@ def _sort(value: object) -> tuple[Sort | None, bool | None]:
         if more := value.keys() - {"by", "partition"}:
             raise Untranslatable("this is not known here", param=f"provider.sort.{min(more)[:MAX_NAME_CHARS]}")
         partition = value.get("partition")
-        if partition not in {None, "model", "none"}:
+        if partition not in (None, "model", "none"):  # a list of it has no place in a set
             raise _invalid("expected model or none", "sort.partition")
         sort = None if value.get("by") is None else _strategy(value["by"], "sort.by")
         return sort, None if partition is None else partition == "none"
