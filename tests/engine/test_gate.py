@@ -467,6 +467,25 @@ def test_what_costs_nothing_passes_a_budget_that_is_used_up(world: World) -> Non
         world.enter(call)
 
 
+def test_a_providers_own_path_cannot_be_sent_elsewhere_and_is_refused(world: World) -> None:
+    world.hold(replace(ALL, route="cheap"), spent={TODAY: D(1)})
+    call = world.call()
+    call.raw = Raw("POST", "/v1/batches", None, b"", None)
+    with pytest.raises(ClientError, match="the budget all"):
+        world.enter(call)
+
+
+def test_an_estimate_that_fails_leaves_nothing_behind(world: World) -> None:
+    world.hold(ALL, key=Limits(concurrency=1, tokens=1000))
+
+    def fails() -> Decimal:
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        world.gate.enter(world.call(key="key"), fails, lambda: 1)
+    world.enter(world.call(key="key"))
+
+
 def test_an_extra_attempt_is_allowed_while_all_budgets_have_room_for_it(world: World) -> None:
     world.hold(ALL, replace(ALL, name="b", per="month", usd=D("0.5")))
     entered = world.enter(world.call(), "0.3")

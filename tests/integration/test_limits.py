@@ -152,6 +152,19 @@ async def test_our_limits_take_the_place_of_the_providers(tmp_path: Path) -> Non
     assert theirs["x-ratelimit-limit-requests"] == "5000"
 
 
+async def test_what_a_provider_refuses_tells_our_limits_too(tmp_path: Path) -> None:
+    refused = Answer(status=503, headers=THEIRS, body=b"{}")
+    async with (
+        FakeUpstream(refused) as up,
+        running(tmp_path, config(up.url, "requests_per_minute: 600")) as gateway,
+    ):
+        status, _, headers = await ask(gateway)
+
+    assert status == 503
+    assert headers["x-ratelimit-remaining-requests"] == "599"
+    assert "x-ratelimit-remaining-tokens" not in headers
+
+
 async def test_counting_tokens_by_estimate_is_neither_limited_nor_refused(tmp_path: Path) -> None:
     text = config("http://127.0.0.1:9", "requests_per_minute: 5", budgets="budgets: [{name: a, usd: 0, per: day}]")
     async with running(tmp_path, text) as gateway:

@@ -160,17 +160,17 @@ class Gate:
             self._check(funds, day, call, may_divert=may_divert)
         if limits is _NO_LIMITS and not funds:
             return None
+        usd, asked = cost() if funds else None, tokens() if limits.tokens is not None else 0
         entered = Entered(self._clock.monotonic, self._forget, call.origin.exchange_id)
         if limits is not _NO_LIMITS and origin.key is not None:
             use = self._uses.setdefault(origin.key, Use())
-            asked = tokens() if limits.tokens is not None else 0
             now = self._clock.monotonic()
             second = use.enter(limits, asked, now)
             if isinstance(second, Refusal):
                 raise _too_many(second, use.headers(limits, now))
             entered.limit(limits, use, second, asked)
         if funds:
-            entered.reserve(funds, day, cost())
+            entered.reserve(funds, day, usd)
         self._entered[origin.exchange_id] = entered
         return entered
 
@@ -199,7 +199,7 @@ class Gate:
             standing = fund.standing(day)
             if not standing.used_up:
                 continue
-            if fund.budget.route is None:
+            if fund.budget.route is None or call.raw is not None:  # a provider's own path leads nowhere else
                 raise _used_up(standing, call.started_ns / 1e9)
             route = route or fund.budget.route
         if route is not None and may_divert and route != call.origin.route:

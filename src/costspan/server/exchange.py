@@ -178,7 +178,11 @@ class _Exchange:
             beat.stop()
             await self._break_off(early, answer)
             return early
-        headers = {"x-costspan-attempts": str(self._call.begun), **errors.retry_after(why, self._call.begun)}
+        headers = {
+            **door.headers(self._call, {}),
+            "x-costspan-attempts": str(self._call.begun),
+            **errors.retry_after(why, self._call.begun),
+        }
         return errors.response(answer, self._call.dialect, headers)
 
     def _headers(self, answer: Answer, upstream: object) -> dict[str, str]:
@@ -209,7 +213,7 @@ class _Exchange:
 
     async def _begin_early(self) -> web.StreamResponse:
         """Send the headers before there is an answer, because the stream has been silent for long."""
-        return await self._prepare({"x-request-id": self._id} | self._stream_headers())
+        return await self._prepare(door.headers(self._call, {}) | {"x-request-id": self._id} | self._stream_headers())
 
     def _stream_headers(self) -> dict[str, str]:
         kind = "text/event-stream" if self._array is None else "application/json"
