@@ -79,18 +79,6 @@ async def test_the_configuration_can_say_so_for_all(tmp_path: Path) -> None:
     assert usages(body, False)[0]["cost"] == 0.000042
 
 
-async def test_a_dry_run_is_refused_rather_than_paid_for(tmp_path: Path) -> None:
-    async with FakeUpstream() as up, running(tmp_path, two_kinds(up.url, up.url)) as gateway:
-        headers = {"x-costspan-dry-run": "true"}
-        async with (
-            aiohttp.ClientSession(headers=headers) as session,
-            session.post(f"{gateway.url}/v1/chat/completions", json={}) as response,
-        ):
-            assert response.status == 400
-
-        assert up.requests == []
-
-
 async def test_unpriced_targets_are_passed_over_where_the_configuration_says_so(tmp_path: Path) -> None:
     prices = "prices: {catalog: none, on_unpriced: reject}"
     async with FakeUpstream() as up, running(tmp_path, two_kinds(up.url, up.url), prices=prices) as gateway:

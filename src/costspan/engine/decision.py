@@ -206,7 +206,7 @@ def _known(note: Note | None) -> json.Object:
         "expected_cost_usd": None if note is None else usd(note.cost),
         "price_source": None if note is None else note.price_source,
         "expected_usage": None if note is None or note.expected is None else _usage(note.expected),
-        "expected_seconds": None if note is None else _seconds(note.seconds),
+        "expected_seconds": None if note is None or note.measured is None else _seconds(note.seconds),
         "measured_seconds": None if note is None else _seconds(note.measured),
     }
 

@@ -64,7 +64,8 @@ async def document(call: Call, rehearsal: Rehearsal, look: Callable[[], ClientEr
     Raises `ClientError` where the request itself is wrong.
     """
     refused = look()
-    refused = refused or rehearsal.plan(call)
+    unplanned = rehearsal.plan(call)
+    refused = refused or unplanned
     rehearsal.work_out(call)
     first: Written | None = None
     for step in () if call.plan is None else call.plan.steps:
