@@ -19,6 +19,8 @@ from costspan.server.paths import EXPLAIN, TARGETS
 from costspan.wire import json
 
 if TYPE_CHECKING:
+    from multidict import MultiMapping
+
     from costspan.engine.targets import Target
     from costspan.providers.account import Account
     from costspan.server.state import State
@@ -43,8 +45,8 @@ class Admin:
         """Answer a request for `path`, sent to our address `local` (None: a Unix socket). Raises `ClientError`."""
         snapshot = self._state.live.current
         guard.check_host(request.headers.get("Host"), snapshot, local)
-        _refuse_pages(request)
-        _authorize(request, snapshot.admin_token, local)
+        _refuse_pages(request.headers)
+        _authorize(request.headers, snapshot.admin_token, local)
         if request.method != "GET":
             raise ClientError("the method must be GET", status=405, code="method_not_allowed", headers={"allow": "GET"})
         if path == TARGETS:
@@ -106,22 +108,22 @@ def _answer(told: json.Object) -> web.Response:
     return web.Response(body=json.dumps(told), headers=_JSON)
 
 
-def _refuse_pages(request: web.BaseRequest) -> None:
+def _refuse_pages(headers: MultiMapping[str]) -> None:
     """No web page has any business here, whatever `server.allowed_origins` lets it ask of models."""
-    if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in _SAME_SITE:
+    if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") not in _SAME_SITE:
         raise ClientError("web pages may not use the admin paths", status=403, code="origin_not_allowed")
 
 
-def _authorize(request: web.BaseRequest, token: str | None, local: str | None) -> None:
+def _authorize(headers: MultiMapping[str], token: str | None, local: str | None) -> None:
     """Raise `ClientError` unless whoever asks may know."""
     if token is None:
         here = local is None or guard.is_loopback(local)
-        if here and not any(name in request.headers for name in _PROXIED):
+        if here and not any(name in headers for name in _PROXIED):
             return
         raise ClientError(
             "without admin.token, the admin paths are for this machine only", status=403, code="admin_token_not_set"
         )
-    presented = [value.partition(" ") for value in request.headers.getall("Authorization", ())]
+    presented = [value.partition(" ") for value in headers.getall("Authorization", ())]
     tokens = [told.strip() for scheme, _, told in presented if scheme.lower() == "bearer"]
     if len(tokens) != 1 or not hmac.compare_digest(_digest(tokens[0]), _digest(token)):
         raise ClientError(
