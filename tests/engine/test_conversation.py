@@ -43,11 +43,11 @@ LATER = {
     ),
     "blocks whose marker moves on": (
         {
-            "system": [{"type": "text", "text": RULES, "cache_control": {"type": "ephemeral"}}],
+            "system": [{"type": "text", "text": RULES, "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
             "messages": [
                 {
                     "role": "user",
-                    "content": [{"type": "text", "text": FIRST, "cache_control": {"type": "ephemeral"}}],
+                    "content": [{"type": "text", "text": FIRST, "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
                 }
             ],
         },
@@ -58,7 +58,9 @@ LATER = {
                 {"role": "assistant", "content": "Two."},
                 {
                     "role": "user",
-                    "content": [{"type": "text", "text": "Which?", "cache_control": {"type": "ephemeral"}}],
+                    "content": [
+                        {"type": "text", "text": "Which?", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+                    ],
                 },
             ],
         },

@@ -148,6 +148,17 @@ def test_a_limit_holds_for_words_and_thought_together() -> None:
     assert expected.likely == 3500
 
 
+def test_of_words_only_what_thought_leaves_is_expected() -> None:
+    learned = Learned()
+    for _ in range(20):
+        learned.answers(WORDY, LETTER, 100, 1000)
+        learned.answers(WORDY, LETTER, 900, 1000)
+
+    expected = learned.expect(WORDY, replace(LETTER, max_output_tokens=1500))
+
+    assert expected.likely == pytest.approx(1300, rel=0.05)  # of words: 100 or, cut off, 500
+
+
 def test_thought_alone_may_use_a_limit_up() -> None:
     learned = Learned()
     learned.answers(WORDY, LETTER, 900, 3000, times=20)
