@@ -80,6 +80,21 @@ def test_a_reseller_has_the_list_prices_of_the_maker_without_its_service_tiers()
     assert resold.source == "catalog:p/x"
 
 
+def test_the_tokens_that_a_model_takes_are_known_where_the_export_says_so() -> None:
+    made = catalog(
+        [*model("small"), {}, 8192],
+        [*model("unsaid"), {}, None],
+        model("old"),
+        providers={"azure": {"fallback": ["p"], "models": []}},
+        aliases={"q": "p"},
+    )
+    windows = {name: made.context_window("p", name) for name in ("small", "unsaid", "old", "unknown")}
+
+    assert windows == {"small": 8192, "unsaid": None, "old": None, "unknown": None}
+    assert made.context_window("q", "SMALL") == made.context_window("azure", "small") == 8192
+    assert made.context_window("nobody", "small") is None
+
+
 def test_price_keys_become_buckets_and_units() -> None:
     prices = {
         "input_mtok": "2",

@@ -221,3 +221,10 @@ def test_seconds_that_are_billed_at_least_are_written_and_billed(book: PriceBook
     assert [round(cost(Usage({}, {"audio_seconds": seconds}), price, at=at).total, 10) for seconds in (3, 10, 20)] == [
         *(Decimal("0.0001111111"), Decimal("0.0001111111"), Decimal("0.0002222222"))
     ]
+
+
+def test_the_tokens_that_models_take_come_along(book: PriceBook) -> None:
+    known = {name: book.context_window("openai", name) for name in ("gpt-5", "gpt-4", "gpt-3.5-turbo", "tts-1")}
+
+    assert known == {"gpt-5": 400_000, "gpt-4": 8192, "gpt-3.5-turbo": 16_385, "tts-1": None}
+    assert book.context_window("anthropic", "claude-sonnet-4-5") == 200_000

@@ -59,6 +59,7 @@ class PriceBook:
         self.version = version
         self._owners = {owner: _Shelf([row for row in rows if row.provider == owner]) for owner in _owners(rows)}
         self._answers: dict[tuple[str, str, str, str | None, str | None, Decimal], tuple[int, Price | None]] = {}
+        self._windows: dict[tuple[str, str], int | None] = {}
 
     def find(  # noqa: PLR0913 - one fact each, keyword-only
         self,
@@ -96,6 +97,17 @@ class PriceBook:
         if price_as == "free":
             return Row(provider, model, FREE.rates, FREE.source)
         return self._in_catalog(kind, price_as, model, at)
+
+    def context_window(self, catalog_provider: str | None, model: str) -> int | None:
+        """Tokens that `model` takes as the catalog has it; None where it does not say."""
+        if self.catalog is None or catalog_provider is None:
+            return None
+        key = (catalog_provider, model)
+        if key not in self._windows:
+            if len(self._windows) >= _REMEMBERED:
+                self._windows.clear()
+            self._windows[key] = self.catalog.context_window(catalog_provider, model)
+        return self._windows[key]
 
     def _look_up(self, key: tuple[str, str, str, str | None, str | None, Decimal], at: datetime) -> Price | None:
         provider, kind, model, served, price_as, discount = key

@@ -1,4 +1,4 @@
-"""The catalog: prices that ship with genai-prices, read from an export.
+"""The catalog: prices that ship with genai-prices, and how much models take, read from an export.
 
 genai-prices is never imported here: it costs 31 MiB and half a second. `catalog_export` runs in a short-lived child
 and writes what this module reads; the format is described there. Models become rows when they are first asked for.
@@ -104,12 +104,22 @@ class Catalog:
     def find(self, catalog_provider: str, model: str, at: datetime) -> Row | None:
         """The price of `model` in force on the day of `at` (UTC), None when the catalog has none."""
         provider = self._aliases.get(catalog_provider, catalog_provider)
+        found = self._model(provider, model)
+        return None if found is None else found[1].row(at.date(), resold=found[0] != provider)
+
+    def context_window(self, catalog_provider: str, model: str) -> int | None:
+        """Tokens that `model` takes, None where the catalog does not say."""
+        found = self._model(self._aliases.get(catalog_provider, catalog_provider), model)
+        return None if found is None else found[1].window
+
+    def _model(self, provider: str, model: str) -> tuple[str, _Model] | None:
+        """The model that `model` names at `provider` or those that it resells, and whose it is."""
         name = model.lower()
         for spelling in dict.fromkeys((name, _with_dashed_date(name))):
             for owner in (provider, *self._fallbacks.get(provider, ())):
                 for candidate in self._models.get(owner, ()):
                     if _matches(candidate.match, spelling):
-                        return candidate.row(at.date(), resold=owner != provider)
+                        return owner, candidate
         return None
 
     def as_of(self, today: date) -> tuple[date | None, bool]:
@@ -127,9 +137,9 @@ class Catalog:
 class _Model:
     """One model of the export, with the rows made of it so far."""
 
-    __slots__ = ("_least", "_prices", "_provider", "_rows", "_variants", "match", "name")
+    __slots__ = ("_least", "_prices", "_provider", "_rows", "_variants", "match", "name", "window")
 
-    def __init__(  # noqa: PLR0917 - the parts of an exported model, in their order
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of an exported model, in their order
         self,
         provider: str,
         name: str,
@@ -137,6 +147,7 @@ class _Model:
         prices: list[Any],
         variants: list[Any],
         least: Mapping[str, int] = MappingProxyType({}),
+        window: int | None = None,
     ) -> None:
         self.match = match
         self._provider = provider
@@ -144,6 +155,7 @@ class _Model:
         self._prices = prices  # [when, {price key: rate}]
         self._variants = variants  # [context, when, {price key: rate}]
         self._least = least
+        self.window = window
         self._rows: dict[tuple[date | None, bool], Row] = {}
 
     def row(self, day: date, *, resold: bool) -> Row:

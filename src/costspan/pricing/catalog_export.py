@@ -6,7 +6,7 @@ import this module. Without arguments every provider is written. A name that gen
 
     {"version": "0.2.3", "released": "2026-11-10", "changes": ["2026-10-12", ...],
      "aliases": {"vertex": "google"},
-     "providers": {"azure": {"fallback": ["openai"], "models": [[id, match, prices, variants, least], ...]}}}
+     "providers": {"azure": {"fallback": ["openai"], "models": [[id, match, prices, variants, least, window], ...]}}}
 
     released  null for a version that this one does not know
     changes   every day on which a price begins, of all providers
@@ -15,6 +15,7 @@ import this module. Without arguments every provider is written. A name that gen
     variants  [[context, when, {price key: rate}], ...]     the first that has a rate for a key counts, key by key
     when      null | {"from": "2026-10-12"} | {"utc": [30, 990]}        minutes of the day, half-open
     least     {"audio_seconds": 10}     what is billed also where less was used
+    window    tokens that the model takes, null where that is not known
     context   {"service_tier": "flex"} and the like
     rate      "1.25" | ["1.25", [[200000, "2.5"], ...]]     base and whole-request tiers, strictly above
 
@@ -81,6 +82,7 @@ def _provider(provider: types.Provider) -> json.Object:
                 list(_prices(model.prices)),
                 list(_variants(model.price_variants or [])),
                 _least(provider, model),
+                model.context_window,
             ]
             for model in provider.models
         ],
