@@ -244,7 +244,7 @@ def _leaf(provider: str, model: str, target: ConfiguredTarget) -> Leaf:
         model,
         MappingProxyType(target.params),
         float(target.weight),
-        frozenset(target.lacks),
+        None if target.lacks is None else frozenset(target.lacks),
         target.context_length,
     )
 

@@ -45,8 +45,10 @@ class Target(Section):
     route: Text | None = Field(default=None, description="another route, instead of a target")
     params: Params = Field(default={}, description="request parameters put in when the request lacks them")
     weight: Money = Field(default=Decimal(1), description="share of the requests (strategy weighted)")
-    lacks: tuple[Capability, ...] = Field(
-        default=(), description="what the model cannot do: requests that need it go to other targets"
+    lacks: tuple[Capability, ...] | None = Field(
+        default=None,
+        description="what the model cannot do: requests that need it go to other targets; `[]`: nothing; "
+        "null: what is known of the model",
     )
     context_length: Count | None = Field(
         default=None, description="tokens of prompt and answer together that the model takes; null: as the catalog says"
