@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from costspan.errors import ClientError
 from costspan.ir.usage import Usage
 from costspan.pricing.cost import cost
+from costspan.providers.capabilities import known_lacks
 from costspan.providers.rate_limits import Need
 from costspan.routing.order import Rank
+from costspan.routing.plan import Branch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -69,6 +71,10 @@ class Outlook:
         self._slots = slots
         self._now = now
         self._owners = owners
+        self._needs = _needs(call.peek)
+        tree = call.matched.tree
+        self._has_choice = len(tree.members) != 1 or isinstance(tree.members[0], Branch)
+        """What we only believe of targets is asked where there may be others: one that is alone answers for itself."""
         self._at: datetime | None = None
         self._notes: dict[str, Note] = {}
         self._priced: set[str] = set()
@@ -181,7 +187,7 @@ class Outlook:
         return self._at
 
     def _excluded(self, step: Step) -> str | None:
-        call, peek = self._call, self._call.peek
+        call = self._call
         if self._owners is not None and step.label not in self._owners:
             return "it does not have what the request refers to"
         if call.must_be_priced and not self._has_price(step):
@@ -189,9 +195,12 @@ class Outlook:
                 f"{step.label} has no price (prices.on_unpriced)", code="unpriced_model"
             )
             return "it has no price (prices.on_unpriced)"
-        if step.lacks and (missing := _missing(step.lacks, peek)) is not None:
+        if self._needs and (missing := self._missing(step)) is not None:
             self._refuse(step, f"takes no {missing}", missing)
             return f"it takes no {missing}"
+        if (fill := self._fill(step)) is not None and fill.share > SURELY:
+            self.refusal = self.refusal or ClientError(f"{step.label}: {fill}", code="context_length_exceeded")
+            return str(fill)
         if step.ceilings.input is not None or step.ceilings.output is not None:
             return self._too_dear(step)
         return None
@@ -202,16 +211,50 @@ class Outlook:
             return False
         return self.price(step) is not None
 
+    def _missing(self, step: Step) -> str | None:
+        """What the request needs and the model lacks, as configured or, where that is not said, as it is known."""
+        lacks = step.lacks
+        if lacks is None:
+            lacks = known_lacks(self._account(step).kind.name, step.model) if self._has_choice else frozenset()
+        return next((name for name in self._needs if name in lacks), None)
+
+    def _fill(self, step: Step) -> Fill | None:
+        """How much of the model's context the request takes; None where that is not known or does not matter."""
+        if not self._has_choice or self._call.dialect.OPERATION != "chat":  # others have many small prompts in one
+            return None
+        window, source = step.context_length, "context_length"
+        if window is None:
+            source = "by the catalog; context_length of the target stands above it"
+            account = self._account(step)
+            catalog = account.kind.catalog if account.price_as == "free" else account.catalog
+            window = self._call.snapshot.book.context_window(catalog, step.model)
+        if not window:
+            return None
+        return Fill(self.expected(step).prompt + (self._call.peek.max_output_tokens or 0), window, source)
+
     def _too_dear(self, step: Step) -> str | None:
-        """Whether its rates for this prompt are above the route's ceiling. Without a price nobody can tell."""
+        """Whether its rates for this prompt are above the ceiling. Without a price nobody can tell."""
+        why = self._above_ceiling(step)
+        if why is not None and self.refusal is None:
+            wished = self._call.wishes.ceilings
+            asked = wished.input is not None or wished.output is not None
+            self.refusal = ClientError(
+                f"{step.label} is not asked: {why}",
+                status=404,
+                code="no_eligible_target",
+                param="provider.max_price" if asked else "model",
+            )
+        return why
+
+    def _above_ceiling(self, step: Step) -> str | None:
         price = self.price(step)
         if price is None:
-            return "it has no price, and the route has a ceiling (constraints.max_price)"
+            return "it has no price, and there is a ceiling (max_price)"
         rates = price.plan(Usage({"input": self.expected(step).prompt}), None, self._instant()).tokens
         for bucket, ceiling in (("input", step.ceilings.input), ("output", step.ceilings.output)):
             rate = rates.get(bucket)
             if ceiling is not None and rate is not None and rate.scaleb(6) > ceiling:
-                return f"its {bucket} costs {rate.scaleb(6).normalize():f} USD per million (constraints.max_price)"
+                return f"its {bucket} costs {rate.scaleb(6).normalize():f} USD per million (max_price)"
         return None
 
     def _refuse(self, step: Step, what: str, param: str) -> None:
@@ -235,17 +278,39 @@ class Outlook:
     def _behind(self, step: Step, account: Account, target: Target | None) -> tuple[Rank, str]:
         if self._slots.busy(account):
             return Rank.BEHIND, "as many attempts as it may have are under way (max_concurrency)"
+        if (fill := self._fill(step)) is not None and fill.share > 1:
+            return Rank.BEHIND, str(fill)
         ceiling = step.ceilings.first_token
         first = None if ceiling is None or target is None else target.timing.first_token(self._now)
         if ceiling is not None and first is not None and first > ceiling:
             return Rank.BEHIND, f"its first token takes {first:.1f} s (constraints.max_first_token)"
-        expected = self.expected(step)
-        if self._keys.limited(account, Need(step.model, expected.prompt, expected.output), self._now) > 0:
-            return Rank.BEHIND, "its rate limit has not enough left"
+        if self._keys.limits(account):
+            expected = self.expected(step)
+            if self._keys.limited(account, Need(step.model, expected.prompt, expected.output), self._now) > 0:
+                return Rank.BEHIND, "its rate limit has not enough left"
         return Rank.FINE, ""
 
 
-def _missing(lacks: Collection[str], peek: Peek) -> str | None:
-    """What the request needs and the model lacks."""
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A request against a model's context, in tokens. Its prompt is an estimate."""
+
+    tokens: int
+    window: int
+    source: str
+
+    @property
+    def share(self) -> float:
+        """Of the context."""
+        return self.tokens / self.window
+
+    def __str__(self) -> str:
+        return f"it takes {self.window} tokens ({self.source}), and prompt and answer may have about {self.tokens}"
+
+
+def _needs(peek: Peek) -> tuple[str, ...]:
+    """What not every model can do and the request needs."""
+    if not (peek.tools or peek.media or peek.json_schema):  # most
+        return ()
     needs = {"tools": peek.tools, "images": peek.media > 0, "json_schema": peek.json_schema}
-    return next((name for name in lacks if needs.get(name)), None)
+    return tuple(name for name, needed in needs.items() if needed)
