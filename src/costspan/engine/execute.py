@@ -132,7 +132,11 @@ class Executor:
                 return False
             if race.after == 0:
                 return True
-            return (not usual or route.may_hedge()) and self._budget.withdraw(self._attempts.now())
+            if (usual and not route.may_hedge) or not self._budget.withdraw(self._attempts.now()):
+                return False
+            if usual:
+                route.hedged()
+            return True
 
         runners = Runners(
             race,

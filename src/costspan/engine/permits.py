@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from costspan.engine.call import Passed
 from costspan.engine.watch import Watch
+from costspan.pricing.estimate import CHARS_PER_TOKEN
 from costspan.providers.rate_limits import Need
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from costspan.routing.breaker import Ticket
     from costspan.routing.plan import Step
 
+TYPICAL_OUTPUT = 512
+"""Tokens of an answer of which nobody asked how long it would be."""
 LONGEST_WAIT = 3.0
 """Seconds to wait for a place among the attempts of an account (`max_concurrency`)."""
 
@@ -70,17 +73,21 @@ class Permits:
         return ticket
 
     def _watch(self, call: Call, step: Step, account: Account, target: Target, ticket: Ticket) -> Watch:
-        now, label = self._now(), step.label
-        asked, expectations, route = call.asked, self.targets.expectations, call.matched.route
-        expected = expectations.usage(route, label, asked, now)
-        lease = self.keys.take(account, now, Need(step.model, expected.prompt, expected.output))
+        now, peek = self._now(), call.peek
+        known = None if call.outlook is None else call.outlook.note(step).expected
+        if known is None:  # nothing hangs on it: a rough guess costs a tenth
+            prompt = peek.prompt_chars // CHARS_PER_TOKEN
+            output = min(peek.max_output_tokens or TYPICAL_OUTPUT, TYPICAL_OUTPUT)
+        else:
+            prompt, output = known.prompt, known.output
         return Watch(
+            call,
+            step,
             target,
             ticket,
-            target.timing.begun(now, expected.output, streamed=call.peek.stream),
+            target.timing.begun(now, output, streamed=peek.stream),
             now=self._now,
-            lease=lease,
-            free=lambda: self._slots.release(account),
-            learn=lambda tokens: expectations.learn(route, label, asked, tokens, self._now()),
-            expected=expected,
+            lease=self.keys.take(account, now, Need(step.model, prompt, output)),
+            free=self._slots.release,
+            expectations=self.targets.expectations,
         )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from costspan.engine.run import Run
     from costspan.routing.plan import Race, Step
 
+LEAST_PAUSE = 0.01
+"""Seconds between two tries to be allowed one more attempt."""
 GIVEN_UP_SECONDS = 0.25
 """How long the winner's answer waits for its losers to be told, which takes no time unless something is stuck."""
 
@@ -105,12 +107,12 @@ class Runners:
                 self._running.discard(task)
                 if (answer := self._result(task)) is not None:
                     return answer
-            if done and self._failure is None:
-                due = self._start(waiting, after)  # it takes the place of who failed, at once
-            elif not done and self._may_hedge():
-                due = self._start(waiting, after)
-            else:
+            if self._failure is not None:
                 due = None
+            elif done or self._may_hedge():
+                due = self._start(waiting, after)  # at once in the place of one that failed
+            else:
+                due = self._now() + max(after, LEAST_PAUSE)  # who waits longest may have the next right to it
         return None
 
     def _start(self, waiting: Iterator[Step], after: float) -> float | None:

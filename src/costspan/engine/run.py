@@ -308,8 +308,13 @@ class Run:
         """What an attempt without a whole usage report may have cost: the prompt, and the output that was seen."""
         seen = estimate_output_tokens(self._output_chars())
         how = "seen, by bytes" if self.pipe is not None and self.pipe.by_bytes else "seen"
-        if self.has_lost and self.sent and not self.stops_when_left() and seen < self.watch.expected.output:
-            seen, how = self.watch.expected.output, "expected"  # cut off here, and written on there
+        if (
+            self.has_lost
+            and self.sent
+            and not self.stops_when_left()
+            and seen < (expected := self.watch.expected_output)
+        ):
+            seen, how = expected, "expected"  # cut off here, and written on there
         if self.usage is None:
             tokens = {"input": self.prompt_tokens, "output": seen}
             basis = f"prompt {self.prompt_tokens} tokens by length, output {seen} tokens {how}"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_TARGETS = 4096
 MAX_ROUTES = 1024
+FIRST_ANSWERS = 32
+ONE_OF = 8
 HEDGED_SHARE = 0.05
 """Of a route's requests, how many may start a further attempt because the first is slower than usual."""
 MAX_SAVED = 10.0
@@ -32,7 +34,7 @@ _HEALTH = {"closed": 1.0, "half_open": 0.5, "open": 0.0}
 class Target:
     """One target's state. Times are monotonic seconds."""
 
-    __slots__ = ("address", "breaker", "label", "timing", "unjudged")
+    __slots__ = ("_answers", "address", "breaker", "label", "timing", "unjudged")
 
     def __init__(self, label: str, address: Address, pick: Callable[[], float]) -> None:
         self.label = label
@@ -41,6 +43,12 @@ class Target:
         self.timing = Timing()
         self.unjudged = Ticket(era=-1, is_probe=False)
         """For attempts that say nothing of the target's health."""
+        self._answers = 0
+
+    def is_news(self) -> bool:
+        """Whether what one more answer used is worth learning where no choice hangs on it: the first, then some."""
+        self._answers += 1
+        return self._answers <= FIRST_ANSWERS or self._answers % ONE_OF == 0
 
 
 class Route:
@@ -56,12 +64,14 @@ class Route:
         """A request that may start a second attempt has come."""
         self._saved = min(self._saved + HEDGED_SHARE, MAX_SAVED)
 
+    @property
     def may_hedge(self) -> bool:
-        """Take the right to one further attempt, if the share of them allows it."""
-        if self._saved < 1:
-            return False
+        """Whether the share of further attempts allows one now."""
+        return self._saved >= 1
+
+    def hedged(self) -> None:
+        """A further attempt was started."""
         self._saved -= 1
-        return True
 
 
 class Targets:

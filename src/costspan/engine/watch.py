@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 from costspan.errors import Category
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from costspan.engine.call import Call
     from costspan.engine.keys import Lease
     from costspan.engine.targets import Target
     from costspan.errors import UpstreamError
     from costspan.ir.usage import Usage
     from costspan.ledger.records import Outcome
+    from costspan.providers.account import Account
     from costspan.routing.breaker import Ticket
-    from costspan.routing.expectation import Expected
+    from costspan.routing.expectation import Expectations
+    from costspan.routing.plan import Step
     from costspan.routing.timing import Waiting
 
 ILL = frozenset({Category.CONNECT, Category.TIMEOUT, Category.SERVER_ERROR, Category.OVERLOADED})
@@ -31,35 +34,41 @@ _SLOW = frozenset({*ILL, Category.RATE_LIMIT})
 class Watch:
     """Watches one attempt at one target."""
 
-    __slots__ = ("_ended", "_free", "_learn", "_now", "_target", "_ticket", "_waiting", "expected", "lease")
+    __slots__ = (
+        "_call", "_ended", "_expectations", "_free", "_now", "_step", "_target", "_ticket", "_waiting", "lease"
+    )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913 - what an attempt holds, and what is expected of it
+    def __init__(  # noqa: PLR0913 - what an attempt holds, and whom its end concerns
         self,
+        call: Call,
+        step: Step,
         target: Target,
         ticket: Ticket,
         waiting: Waiting,
         *,
         now: Callable[[], float],
         lease: Lease,
-        free: Callable[[], None],
-        learn: Callable[[Mapping[str, int]], None],
-        expected: Expected,
+        free: Callable[[Account], None],
+        expectations: Expectations,
     ) -> None:
-        """`ticket` is the breaker's, `waiting` the timing's.
-
-        `free` gives back its place among the attempts under way, `learn` takes in the usage that was reported.
-        """
+        """`ticket` is the breaker's, `waiting` the timing's; `free` gives back a place among the attempts under way."""
         self.lease = lease
         """Its key."""
-        self.expected = expected
-        """What it is expected to use."""
+        self._call = call
+        self._step = step
         self._target = target
         self._ticket = ticket
         self._waiting = waiting
         self._now = now
         self._free = free
-        self._learn = learn
+        self._expectations = expectations
         self._ended = False
+
+    @property
+    def expected_output(self) -> int:
+        """Tokens of output that it is expected to have."""
+        call = self._call
+        return self._expectations.usage(call.matched.route, self._step.label, call.asked, self._now()).output
 
     def content(self) -> None:
         """The first content came: the verdict of a probe. Of other attempts it is their end that counts."""
@@ -73,14 +82,15 @@ class Watch:
         if self._ended:
             return
         self._ended = True
-        self._free()
+        self._free(self.lease.account)
         self.lease.end()
         now, target = self._now(), self._target
         if outcome == "ok":
             target.timing.answered(now, self._waiting, None if usage is None else usage.completion_tokens)
             target.breaker.succeeded(now, self._ticket)
-            if usage is not None:
-                self._learn(usage.tokens)
+            if usage is not None and self._call.raw is None and (self._call.matched.weighs_cost or target.is_news()):
+                route, asked = self._call.matched.route, self._call.asked
+                self._expectations.learn(route, self._step.label, asked, usage.tokens, now)
         elif error is None or outcome != "failed" or error.stale or error.kind == "deadline_exceeded":
             target.timing.released(now, self._waiting)
             target.breaker.released(self._ticket)
