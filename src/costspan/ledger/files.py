@@ -5,6 +5,7 @@
 <dir>/costspan-2026-01-31-2.1.jsonl     worker 2, the segment after a failed fsync
 <dir>/.lock  <dir>/.lock-2              held (flock) while the worker lives
 <dir>/.reconciled                       files that recovery need not read again, with their sizes
+<dir>/.spent                            sums for budgets, with the sizes up to which they were taken
 """
 
 from __future__ import annotations
