@@ -51,8 +51,8 @@ _TARGET_SAYS, _KIND_SAYS = 0.09, 0.04
 _TARGET_THINKS, _KIND_THINKS = 1.5, 0.09
 """Of what they think: from not at all to ten times as much as others."""
 _HOPE = 1.5
-"""How far an uncertain expectation is lowered, in variances: the price of finding out. In that simulation 0.5 stays with
-dear targets for good, 16 % above the cheapest; with 1 to 2 it is 0.2 % and less."""
+"""How far an uncertain expectation is lowered, in variances: the price of finding out. In that simulation 0.5 stays
+with dear targets for good, 16 % above the cheapest; with 1 to 2 it is 0.2 % and less."""
 _HALF_LIFE = 86_400.0
 """Seconds until what is known of a target's character is worth half: models change behind their names."""
 
