@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from costspan.dialects.types import Peek
     from costspan.engine.translate import Client
+    from costspan.routing.overrides import Wishes
     from costspan.routing.plan import Matched
     from costspan.server.paths import Operation
     from costspan.server.state import State
@@ -38,6 +39,18 @@ class Admitted:
     wall_ns: int
     at: float
     """Monotonic seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a request asks for, and of whom. Body and fields are without what is for us alone."""
+
+    peek: Peek
+    matched: Matched
+    body: bytes
+    fields: json.Object
+    require_parameters: bool
+    wishes: Wishes
 
 
 class Admission:
@@ -73,34 +86,24 @@ class Admission:
     ) -> Call:
         """The call for a body that was read. Raises `ClientError`."""
         snapshot, dialect = admitted.snapshot, asked.dialect
-        if asked.model is not None:  # the path says what other dialects have in the body
-            fields = {**fields, "model": asked.model, "stream": asked.stream}
-        says_where = overrides.are_in(fields) and overrides.taken_by(dialect)
-        if says_where:
-            fields = overrides.with_model(fields)
-        peek = dialect.peek(fields)
-        matched = self.match(request, snapshot, admitted.key, peek.model)
-        strict, wishes = _requires_parameters(fields), NO_WISHES
-        if says_where:
-            resolve = partial(resolved, snapshot, admitted.key, param=overrides.MODELS)
-            overridden = overrides.override(fields, matched, snapshot, dialect, resolve)
-            matched, wishes = overridden.matched, overridden.wishes
-            body, fields = overrides.without(body, fields, overridden.dropped)
+        route = request.headers.get("x-costspan-route")
+        read = understand(asked, snapshot, admitted.key, body, fields, route=route)
+        matched = read.matched
         return Call(
             snapshot=snapshot,
-            origin=self.origin(request, snapshot, admitted.key, matched, dialect=dialect, peek=peek),
+            origin=self.origin(request, snapshot, admitted.key, matched, dialect=dialect, peek=read.peek),
             matched=matched,
             dialect=dialect,
-            peek=peek,
-            body=body,
-            fields=fields,
+            peek=read.peek,
+            body=read.body,
+            fields=read.fields,
             forwarded=to_upstream(request.headers.items()),
             started_ns=admitted.wall_ns,
             started=admitted.at,
             deadline=admitted.at + matched.policy.timeouts.total,
             cost_in_body=snapshot.server.cost_in_body or request.headers.get("x-costspan-cost", "").lower() == "true",
-            require_parameters=strict,
-            wishes=wishes,
+            require_parameters=read.require_parameters,
+            wishes=read.wishes,
             content_type=bodies.JSON if form is None else form.content_type,
             upload=form,
         )
@@ -111,10 +114,6 @@ class Admission:
         key = self._state.authenticate(request, snapshot)
         dry_run.is_wanted(request)  # or refused, before a body is read
         return Admitted(snapshot, key, self._state.clock.wall_ns(), self._state.clock.monotonic())
-
-    def match(self, request: web.BaseRequest, snapshot: Snapshot, key: ClientKey | None, model: str) -> Matched:
-        """The route or target that `model`, or the header that overrides it, leads to. Raises `ClientError`."""
-        return resolved(snapshot, key, request.headers.get("x-costspan-route", model), model)
 
     def origin(
         self,
@@ -147,6 +146,33 @@ class Admission:
             sampled=self._state.sample(int(trace_id, 16), context[2] if context else None),
             config_generation=snapshot.generation,
         )
+
+
+def understand(
+    asked: Operation,
+    snapshot: Snapshot,
+    key: ClientKey | None,
+    body: bytes,
+    fields: json.Object,
+    *,
+    route: str | None = None,
+) -> Understood:
+    """What a body that was read asks for. `route`: the name to look up instead of the model's. Raises `ClientError`."""
+    dialect = asked.dialect
+    if asked.model is not None:  # the path says what other dialects have in the body
+        fields = {**fields, "model": asked.model, "stream": asked.stream}
+    says_where = overrides.are_in(fields) and overrides.taken_by(dialect)
+    if says_where:
+        fields = overrides.with_model(fields)
+    peek = dialect.peek(fields)
+    matched = resolved(snapshot, key, peek.model if route is None else route, peek.model)
+    strict, wishes = _requires_parameters(fields), NO_WISHES
+    if says_where:
+        resolve = partial(resolved, snapshot, key, param=overrides.MODELS)
+        overridden = overrides.override(fields, matched, snapshot, dialect, resolve)
+        matched, wishes = overridden.matched, overridden.wishes
+        body, fields = overrides.without(body, fields, overridden.dropped)
+    return Understood(peek, matched, body, fields, strict, wishes)
 
 
 def resolved(
