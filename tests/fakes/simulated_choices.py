@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from costspan.routing.expectation import Expectations
+from costspan.routing.order import Rank, plan
+from costspan.routing.plan import Branch, Policy, Step
 from fakes.simulated_prices import TARGETS, World, price
 from fakes.simulated_requests import requests
 
@@ -116,6 +118,34 @@ class Choice:
     least: Decimal
 
 
+class _Costs:
+    """The facts that the strategy `cheapest` asks for: all targets are well."""
+
+    def __init__(self, costs: Mapping[str, Decimal]) -> None:
+        self._costs = costs
+
+    def excluded(self, _: Step) -> str | None:
+        return None
+
+    def rank(self, _: Step) -> Rank:
+        return Rank.FINE
+
+    def due(self, _: Step) -> float:
+        return 0.0
+
+    def cost(self, step: Step) -> Decimal | None:
+        return self._costs[step.model]
+
+    def by_speed(self, _: str, steps: Sequence[Step]) -> Sequence[int]:
+        return range(len(steps))
+
+    def stays(self, _: Sequence[Step]) -> int | None:
+        return None
+
+
+_ROUTE = Branch("simulated", "cheapest", tuple(Step("any", target, {}, Policy()) for target in TARGETS))
+
+
 def choices(way: Way, asked: Sequence[Request]) -> list[Choice]:
     """What came of asking all of `asked`, one after another."""
     world = World()
@@ -123,7 +153,7 @@ def choices(way: Way, asked: Sequence[Request]) -> list[Choice]:
     for request in asked:
         costs = {target: price(target, request, world.would(target, request)) for target in TARGETS}
         expected = {target: price(target, request, way.usage(Question(target, request, world))) for target in TARGETS}
-        target = min(expected, key=lambda label: expected[label])
+        target = plan(_ROUTE, _Costs(expected), lambda: 0.0).steps[0].model
         cheapest = min(costs, key=lambda label: costs[label])
         found.append(Choice(target, cheapest, costs[target], costs[cheapest]))
         way.learn(target, request, world.ask(target, request))
