@@ -196,12 +196,12 @@ async def test_the_catalog_knows_how_much_models_take(tmp_path: Path) -> None:
     routes = """
   smart: {targets: [a/gpt-4, b/gpt-5]}
   believed: {targets: [{target: a/gpt-4, context_length: 20000}, b/gpt-5]}
-  alone: a/gpt-4
+  alone: c/gpt-4
 """
     async with opened(tmp_path, routes, prices="prices: {catalog: genai-prices}") as place:
         for route in ("smart", "believed", "alone"):
             await place.ask("x" * 49_200, model=route)
-        assert place.asked == ["b/gpt-5", "a/gpt-4", "a/gpt-4"]
+        assert place.asked == ["b/gpt-5", "a/gpt-4", "c/gpt-4"]
 
 
 # What it may cost.

@@ -50,6 +50,7 @@ routes:
   exact: {{targets: [cheap/small]}}
   capped: {{targets: [dear/big, cheap/small], constraints: {{max_price: {{input: 2}}}}}}
   "gpt-*": {{targets: ["dear/{{model}}", "cheap/{{model}}"]}}
+  "router/*-mini": {{targets: [cheap/small, dear/big]}}
   "free-*": {{targets: ["router/{{model}}", "other-router/{{model}}"]}}
 """
 
@@ -199,6 +200,7 @@ SUFFIXES: dict[str, tuple[str, list[str]]] = {
     "an aggregator's own free model": ("router/llama:free", ["router/llama:free"]),
     "an aggregator's fast model": ("router/llama:nitro", ["router/llama:nitro"]),
     "a pattern of an aggregator's models": ("free-x:floor", ["router/free-x:floor", "other-router/free-x:floor"]),
+    "an aggregator's model whose plain name is a pattern's": ("router/x-mini:nitro", ["router/x-mini:nitro"]),
     "another target's model": ("cheap/a:floor", ["cheap/a:floor"]),
 }
 
@@ -477,3 +479,15 @@ budgets: [{name: nothing, match: {team: a}, usd: 0.000001, per: total, on_exceed
         status, answer = await place.post(chat("smart", provider={"only": ["claude"]}), x_team="a")
 
     assert (status, answer["error"]["code"]) == (404, "no_eligible_target")
+
+
+async def test_what_only_a_router_was_told_no_other_target_gets_when_a_budget_sends_elsewhere(tmp_path: Path) -> None:
+    budget = """
+attribution: {attributes: [team], headers: {x-team: team}}
+budgets: [{name: nothing, match: {team: a}, usd: 0.000001, per: total, on_exceed: {route: mixed}}]
+"""
+    async with opened(tmp_path, budget, down="router") as place:
+        for _ in range(2):
+            await place.post(chat("other-router/llama", provider={"data_collection": "deny"}), x_team="a")
+
+        assert place.asked == ["other-router/llama", "router/llama"], "not the target beside it"

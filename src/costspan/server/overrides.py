@@ -83,8 +83,8 @@ def find(snapshot: Snapshot, name: str, asked: str) -> tuple[str, Matched | None
 
 
 def _owns_suffix(own: Matched, name: str, snapshot: Snapshot) -> bool:
-    """Whether the suffix belongs to the model's name: of a target, a pattern with a colon, or a model of others."""
-    if own.strategy == DIRECT or ":" in own.route:
+    """Whether the suffix belongs to the name of a target, to a pattern that has a colon, or to a model of others."""
+    if ":" in own.route:
         return True
     suffix = name[name.rindex(":") :]
     return all(_chooses_itself(step.provider, snapshot) and step.model.endswith(suffix) for step in own.steps)
