@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PROMPT = "what nobody else may know"
 ENDED = Ended("ok", 200, None, 1.0, None)
-NONE = MappingProxyType({})
+NONE: MappingProxyType[str, object] = MappingProxyType({})
 BEDROCK = Step("bedrock-us", "us.claude", NONE, Policy())
 ANTHROPIC = Step("anthropic", "claude", NONE, Policy())
 SMALL = Step("groq", "small", NONE, Policy(), lacks=frozenset({"tools"}))

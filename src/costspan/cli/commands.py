@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costspan.cli.explain_command import explain
 from costspan.cli.price_commands import prices
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ def check(config: Config = None, *, as_json: AsJson = False) -> None:
     from costspan.cli.source import find  # noqa: PLC0415
 
     raise typer.Exit(run(find(config), as_json=as_json))
+
+
+app.command(epilog="Example: costspan explain -c gateway.yaml --model smart --body request.json")(explain)
 
 
 @app.command(epilog="Example: costspan init --output gateway.yaml")

@@ -101,14 +101,13 @@ class Decisions:
 
 def told(decision: Decision) -> json.Object:
     """All of it, in JSON. Money as decimal strings in USD, times in seconds unless their name says ms."""
-    return {**asked(decision), **routed(decision), **happened(decision)}
+    return {"exchange_id": decision.origin.exchange_id, **asked(decision), **routed(decision), **happened(decision)}
 
 
 def asked(decision: Decision) -> json.Object:
     """Who asked for what."""
     origin = decision.origin
     return {
-        "exchange_id": origin.exchange_id,
         "time": datetime.fromtimestamp(decision.started_ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "model_asked": origin.model_asked,
         "route": decision.matched.route,
