@@ -134,9 +134,12 @@ class Admin(Section):
     """Health, metrics, console and administration."""
 
     listen: Listen | None = Field(
-        default=None, description="address that /healthz, /readyz and /metrics move to; null: the main listener"
+        default=None,
+        description="address that /healthz, /readyz, /metrics and /admin/* move to; null: the main listener",
     )
-    token: ApiKey | None = Field(default=None, description="needed for /console and /admin/* when not on loopback")
+    token: ApiKey | None = Field(
+        default=None, description="needed for /admin/*: always where it is set, and elsewhere than on loopback"
+    )
 
 
 class Attribution(Section):
