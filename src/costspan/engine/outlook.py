@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 SURELY = 1.5
 """A prompt that is estimated at so many times a model's context surely does not fit; one above it probably does not."""
 
+MOST_PER_CHAR, MOST_PER_MEDIUM = 2, 20_000
+"""Tokens. No estimate is higher, whatever was learned of a model (`routing.expectation`)."""
+
 
 @dataclass(slots=True)
 class Note:
@@ -228,9 +231,11 @@ class Outlook:
             account = self._account(step)
             catalog = account.kind.catalog if account.price_as == "free" else account.catalog
             window = self._call.snapshot.book.context_window(catalog, step.model)
-        if not window:
+        peek = self._call.peek
+        most = MOST_PER_CHAR * peek.prompt_chars + MOST_PER_MEDIUM * peek.media + (peek.max_output_tokens or 0)
+        if not window or most <= window:  # most requests are far from it, and need no estimate
             return None
-        return Fill(self.expected(step).prompt + (self._call.peek.max_output_tokens or 0), window, source)
+        return Fill(self.expected(step).prompt + (peek.max_output_tokens or 0), window, source)
 
     def _too_dear(self, step: Step) -> str | None:
         """Whether its rates for this prompt are above the ceiling. Without a price nobody can tell."""
