@@ -70,7 +70,7 @@ def find(snapshot: Snapshot, name: str, asked: str) -> tuple[str, Matched | None
     and so has a route of that very name.
     """
     own = snapshot.table.match(name, asked)
-    sort = next((sort for suffix, sort in _SUFFIXES.items() if name.endswith(suffix)), None)
+    sort = _SUFFIXES.get(name[name.rfind(":") :])
     if sort is None or name in snapshot.table.routes:
         return name, own
     plain = name[: name.rindex(":")]
