@@ -144,7 +144,10 @@ class Runners:
             await asyncio.wait(self._running, timeout=GIVEN_UP_SECONDS)
         finally:
             for task in self._running:
-                task.add_done_callback(self._close)
+                if task.done():  # at once: the exchange's books are closed next
+                    self._close(task)
+                else:
+                    task.add_done_callback(self._close)
 
     def _close(self, task: asyncio.Task[Answer | None]) -> None:
         """Nobody takes this one's answer any more."""
