@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import time
 from dataclasses import replace
@@ -209,6 +210,31 @@ async def test_when_both_answer_at_the_same_moment_the_client_has_one_answer(tmp
     for exchange in exchanges:
         own = [attempt for attempt in attempts if attempt["exchange_id"] == exchange["id"]]
         assert sorted(attempt["outcome"] for attempt in own) == ["lost_race", "ok"]
+
+
+async def test_a_drained_loser_that_was_whole_already_is_not_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def script(_: Request) -> Answer:
+        return replace(openai_reply(usage=USAGE), before=[gate])
+
+    gate = asyncio.Event()
+    async with (
+        FakeUpstream(script) as a,
+        FakeUpstream(script) as b,
+        running(tmp_path, racing(a.url, b.url, race="after: 0s, losers: drain")) as gateway,
+    ):
+        asked = [asyncio.create_task(ask(gateway.url, stream=False)) for _ in range(20)]
+        await a.received(20)
+        await b.received(20)
+        gate.set()
+        for each in asked:
+            assert (await each)[0] == 200
+        exchanges = await written(gateway, "exchange", 20)
+    gc.collect()  # a task's fault that nobody asks for is told when it is collected
+
+    assert {exchange["cost_usd"] for exchange in exchanges} == {"0.012000"}
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_the_next_target_starts_only_when_the_first_is_late(tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ class Attempts:
         if run.attempt is not None or run.adopted:
             return
         if response is not None:
-            if run.is_read_on(response) and self._drains.adopt(run, response):
+            read = run.whole is not None  # to its end: nothing is left to learn
+            if not read and run.is_read_on(response) and self._drains.adopt(run, response):
                 return
             response.close()
         run.end("cancelled")
