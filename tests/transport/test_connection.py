@@ -121,6 +121,32 @@ async def test_reading_goes_on_when_the_reader_has_caught_up(
     assert (paused, transport.reading, connection.reusable) == (True, True, True)
 
 
+SMALL = b"1\r\nx\r\n"
+PAUSES_AT = 1025
+"""So many small chunks that nobody has read make aiohttp's reader pause (3.14.5: a sixteenth of the limit, and one)."""
+
+
+@pytest.mark.parametrize("closes", [False, True])
+@pytest.mark.parametrize("beyond", range(-len(SMALL), len(SMALL) + 1))
+async def test_bytes_behind_a_pause_that_stopped_nothing_are_read(
+    connection: Connection, transport: MemoryTransport, beyond: int, closes: bool
+) -> None:
+    """The pause comes with the end of a chunk, the parser stops at the next byte of a body: there may be none yet."""
+    wire = HEAD + SMALL * (PAUSES_AT + 100) + b"0\r\n\r\n"
+    cut = len(HEAD) + len(SMALL) * PAUSES_AT + beyond
+    connection.send(b"GET / HTTP/1.1\r\n\r\n", b"")
+    connection.data_received(wire[:cut])
+    paused = not transport.reading
+    read = drain(connection)
+    connection.data_received(wire[cut:])
+    if closes:
+        connection.eof_received()
+    read += drain(connection)
+
+    assert paused is (beyond >= 0)
+    assert (read, connection.error, transport.reading, connection.reusable) == (PAUSES_AT + 100, None, True, True)
+
+
 async def test_a_long_body_goes_out_as_the_socket_takes_it(connection: Connection, transport: MemoryTransport) -> None:
     connection.pause_writing()
     connection.send(b"HEAD", b"x" * 300_000)

@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         "_lost",
         "_on_lost",
         "_parser",
+        "_parser_paused",
         "_reading_paused",
         "_timer",
         "_timer_at",
@@ -79,9 +80,8 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._lost: asyncio.Future[None] = loop.create_future()
         self._parser: AnswerParser | None = None  # only while an answer is expected
-        self._used = False
-        self._began = False
-        self._extra = False
+        self._parser_paused = False  # ever, in this exchange: see _parse
+        self._used = self._began = self._extra = False
         self._interim = 0
         self._reading_paused = False
         self._end_pending: tuple[Exception | None] | None = None
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
             raise errors.reset_before_answer(stale=self._used)
         self._parser = new_parser(self, self._loop, has_body=has_body)
         self.message = self.payload = None
-        self._began = False
+        self._began = self._parser_paused = False
         self._interim = 0
         if len(body) <= WRITE_SIZE:
             self._transport.write(head + body)
@@ -239,7 +239,7 @@ class Connection(asyncio.Protocol):
             return
         self._began = True
         try:
-            messages, _, _ = parser.feed_data(data)
+            messages = self._parse(parser, data)
         except HttpProcessingError:  # its message quotes the upstream
             self._fail(errors.protocol_error("malformed status line, header or chunk"))
             return
@@ -291,6 +291,7 @@ class Connection(asyncio.Protocol):
         """aiohttp: the body holds enough."""
         self._reading_paused = True
         if self._parser is not None:
+            self._parser_paused = True
             self._parser.pause_reading()
         if self.connected:
             self._transport.pause_reading()
@@ -311,6 +312,17 @@ class Connection(asyncio.Protocol):
             self._end(exc)
 
     # Inside
+
+    def _parse(self, parser: AnswerParser, data: bytes) -> list[tuple[RawResponseMessage, StreamReader]]:
+        """Parse `data` to its end, or to where reading is paused. Raises `HttpProcessingError`.
+
+        aiohttp's parser stops at the first piece of body after `pause_reading`, and cannot be told otherwise (3.14.5).
+        Many small chunks pause it at the end of one: if they are read before that piece comes, nobody lets it go on.
+        """
+        messages, _, _ = parser.feed_data(data)
+        if self._parser_paused and not self._reading_paused:
+            messages = [*messages, *parser.feed_data(b"")[0]]
+        return messages
 
     def _take(self, message: RawResponseMessage, payload: StreamReader) -> None:
         """One message's headers are complete."""
