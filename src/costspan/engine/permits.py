@@ -43,17 +43,24 @@ class Permits:
     async def grant(self, call: Call, step: Step, account: Account) -> Watch | None:
         """What watches the attempt that may begin now; None where none may, and `call` has a note of why."""
         target = self.targets.of(step.label, account)
-        if not self._slots.try_acquire(account) and not await self._wait(call, account):
-            call.passed.append(Passed(step.label, "busy", 1.0))
-            return None
+        if not self._slots.try_acquire(account):
+            if self._is_ill(call, step, target):  # nobody waits in line to be told so
+                return None
+            if not await self._slots.acquire(account, min(LONGEST_WAIT, call.deadline - self._now())):
+                call.passed.append(Passed(step.label, "busy", 1.0))
+                return None
         ticket = self._ticket(call, step, target, account)
         if ticket is None:
             self._slots.release(account)
             return None
         return self._watch(call, step, account, target, ticket)
 
-    async def _wait(self, call: Call, account: Account) -> bool:
-        return await self._slots.acquire(account, min(LONGEST_WAIT, call.deadline - self._now()))
+    def _is_ill(self, call: Call, step: Step, target: Target) -> bool:
+        now = self._now()
+        if call.raw is not None or target.breaker.state(now) != "open":
+            return False
+        call.passed.append(Passed(step.label, "ill", target.breaker.due(now) - now))
+        return True
 
     def _ticket(self, call: Call, step: Step, target: Target, account: Account) -> Ticket | None:
         """The right to an attempt at `target`. Without one, `call` is told when to come back."""
