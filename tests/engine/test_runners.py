@@ -45,3 +45,24 @@ async def test_an_answer_that_comes_as_the_client_leaves_is_closed_before_the_bo
         await task
 
     assert happened == ["answer closed", "exchange ended"]
+
+
+async def test_nobody_asks_for_the_right_to_a_further_attempt_when_there_is_no_further_target() -> None:
+    asked, rights = 0, 0
+
+    async def ask(_: Step) -> Answer | None:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.05)
+        return ANSWER if asked == 2 else None
+
+    def may_hedge() -> bool:
+        nonlocal rights
+        rights += 1
+        return True
+
+    now = asyncio.get_running_loop().time
+    runners = Runners(Race(max_parallel=3), ask=ask, may_hedge=may_hedge, abandon=lambda _: None, now=now)
+    await runners.run(STEPS, 0.0)
+
+    assert (asked, rights) == (2, 1)

@@ -254,3 +254,27 @@ async def test_a_race_starts_no_further_attempt_that_the_budget_has_no_room_for(
         waits.set()
 
     assert len(started) == asked
+
+
+async def test_races_at_the_same_moment_share_what_is_left_for_further_attempts(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    routes = "chat: {strategy: race, targets: [p/m, q/n], race: {after: 0s, max_parallel: 2}}"
+    text = "name: all, usd: 0.132, per: day"  # twenty attempts of 0.006 USD, and two more
+    async with (
+        FakeUpstream(lambda _: openai_stream((gate, "a"), usage=USAGE)) as a,
+        FakeUpstream(lambda _: openai_stream((gate, "b"), usage=USAGE)) as b,
+        running(tmp_path, config(a.url, text, other=b.url).replace("chat: p/m", routes)) as gateway,
+    ):
+        clients = [asyncio.create_task(ask(gateway, stream=True)) for _ in range(20)]
+        await a.received(20)
+        await b.received(2)
+        standing = gateway.gateway.state.gate.standings()[0]
+        refused = [(await ask(gateway))[0] for _ in range(10)]  # meanwhile everybody tries for one more
+        started = len(gateway.records("attempt_started"))
+        gate.set()
+        for client in clients:
+            await client
+        left = gateway.gateway.state.gate.standings()[0]
+
+    assert (started, standing.reserved, set(refused)) == (22, D("0.132"), {402})
+    assert left.reserved == 0

@@ -24,7 +24,7 @@ class Entered:
 
     __slots__ = (
         "_begun", "_closed", "_day", "_estimate", "_exchange_id", "_first", "_funds", "_held", "_left", "_limits",
-        "_now", "_open", "_second", "_tallies", "_tokens", "_use", "_used",
+        "_more", "_now", "_open", "_second", "_tallies", "_tokens", "_use", "_used",
     )  # fmt: skip
 
     def __init__(self, now: Callable[[], float], closed: Callable[[str], None], exchange_id: str) -> None:
@@ -45,6 +45,8 @@ class Entered:
         self._first: Decimal | None = None
         self._estimate: Decimal | None = None
         """Of the first attempt: what it may cost at most, and what its record expects."""
+        self._more: list[tuple[int, Decimal | None]] = []
+        """Reserved for further attempts, until they begin."""
         self._open: dict[str, tuple[int, Decimal | None]] = {}
         self._begun = False
         self._left = False
@@ -75,16 +77,23 @@ class Entered:
         """Whether all budgets have room for one more attempt that costs as much as the first may."""
         return self.allows(self._first)
 
+    def expect_another(self) -> None:
+        """One more attempt is about to begin beside another: until it does, nobody else may have its room."""
+        self._more.append((self._day, self._first))
+        self._reserve(self._day, self._first)
+
     def attempt_begins(self, attempt_id: str, day: int, estimate: Decimal | None) -> None:
         """One more attempt that is expected to cost `estimate`. Its reservation is that of the first, in proportion."""
         if not self._begun:
             self._release(self._day, self._held)
             usd, self._held, self._estimate = self._held, None, estimate
             self._begun = True
-        elif estimate is not None and self._first and self._estimate:
-            usd = estimate * self._first / self._estimate
         else:
+            if self._more:
+                self._release(*self._more.pop())
             usd = estimate
+            if estimate is not None and self._first and self._estimate:
+                usd = estimate * self._first / self._estimate
         self._day = day
         self._open[attempt_id] = (day, usd)
         self._reserve(day, usd)
@@ -109,6 +118,8 @@ class Entered:
             self._use.leave()
         self._release(self._day, self._held)
         self._held = None
+        while self._more:  # who was to be asked was not, after all
+            self._release(*self._more.pop())
         if not self._open:
             self._close()
 

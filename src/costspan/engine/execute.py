@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from costspan.engine.permits import Permits
     from costspan.engine.planner import Planner
     from costspan.engine.prepare import Prepared
+    from costspan.engine.targets import Route
     from costspan.providers.account import Account
     from costspan.routing.plan import Race, Step
 
@@ -117,31 +118,14 @@ class Executor:
 
     async def _race(self, call: Call, steps: tuple[Step, ...], race: Race) -> Answer | None:
         route = self._targets.route(call.matched.route)
-        usual = race.after is None
-        if usual:
+        if race.after is None:
             route.raced()
         contest = call.contest = Contest(drain=race.drain)
         began = self._attempts.now()
-
-        def may_hedge() -> bool:
-            """Attempts beside another need room in the client's budgets, and share the retries' budget.
-
-            The latter not where all are to be asked at once.
-            """
-            if call.entered is not None and not call.entered.allows_another():
-                return False
-            if race.after == 0:
-                return True
-            if (usual and not route.may_hedge) or not self._budget.withdraw(self._attempts.now()):
-                return False
-            if usual:
-                route.hedged()
-            return True
-
         runners = Runners(
             race,
             ask=lambda step: self._ask(call, step),
-            may_hedge=may_hedge,
+            may_hedge=lambda: self._may_hedge(call, race, route),
             abandon=self._attempts.abandon,
             now=self._attempts.now,
         )
@@ -152,6 +136,23 @@ class Executor:
         else:
             call.upstream_seconds += contest.head_start(began)
         return answer
+
+    def _may_hedge(self, call: Call, race: Race, route: Route) -> bool:
+        """Attempts beside another need room in the client's budgets, and share the retries' budget.
+
+        The latter not where all are to be asked at once.
+        """
+        entered, usual = call.entered, race.after is None
+        if entered is not None and not entered.allows_another():
+            return False
+        if race.after != 0:
+            if (usual and not route.may_hedge) or not self._budget.withdraw(self._attempts.now()):
+                return False
+            if usual:
+                route.hedged()
+        if entered is not None:
+            entered.expect_another()  # before anybody else asks
+        return True
 
     def _patience(self, call: Call, first: Step) -> float:
         """Seconds after which the first target is slower than 95 % of its answers."""

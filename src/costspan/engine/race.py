@@ -8,12 +8,13 @@ cut off or read to their end, and each has its own record.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING
 
 from costspan.errors import CostspanError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
 
     from costspan.engine.answer import Answer
     from costspan.engine.run import Run
@@ -86,7 +87,7 @@ class Runners:
         """
         answer: Answer | None = None
         try:
-            answer = await self._first(iter(steps), after)
+            answer = await self._first(deque(steps), after)
         finally:
             try:
                 await self._give_up()
@@ -98,7 +99,7 @@ class Runners:
             raise self._failure
         return answer
 
-    async def _first(self, waiting: Iterator[Step], after: float) -> Answer | None:
+    async def _first(self, waiting: deque[Step], after: float) -> Answer | None:
         due = self._start(waiting, after)
         while self._running:
             patience = None if due is None else max(due - self._now(), 0.0)
@@ -115,13 +116,12 @@ class Runners:
                 due = self._now() + max(after, LEAST_PAUSE)  # who waits longest may have the next right to it
         return None
 
-    def _start(self, waiting: Iterator[Step], after: float) -> float | None:
+    def _start(self, waiting: deque[Step], after: float) -> float | None:
         """Ask the next target, if there is one. Returns when the one after it may be asked, None for not yet."""
-        step = next(waiting, None)
-        if step is None:
+        if not waiting:
             return None
-        self._running.add(asyncio.get_running_loop().create_task(self._ask(step)))
-        return self._now() + after if len(self._running) < self._race.max_parallel else None
+        self._running.add(asyncio.get_running_loop().create_task(self._ask(waiting.popleft())))
+        return self._now() + after if waiting and len(self._running) < self._race.max_parallel else None
 
     def _result(self, task: asyncio.Task[Answer | None]) -> Answer | None:
         """What one attempt came to. A failure that is for the client waits for those that still run."""
