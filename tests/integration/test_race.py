@@ -33,6 +33,7 @@ REFUSED = Answer(
     headers=(("content-type", "application/json"),),
     body=b'{"error":{"message":"no such thing","type":"invalid_request_error","param":"x"}}',
 )
+COSTS = ", cost_in_body: true"
 BROKEN = Answer(status=500, body=b"{}")
 
 
@@ -157,6 +158,26 @@ async def test_whole_answers_race_too_and_the_loser_costs_what_the_header_says(t
     assert (status, json.loads_object(body)["choices"][0]["message"]["content"]) == (200, "first")
     assert "x-costspan-cost-usd" not in headers, "what the loser cost is only estimated"
     assert outcomes(attempts) == {"p0": "lost_race", "p1": "ok"}
+
+
+@pytest.mark.parametrize(("losers", "stream"), [("cancel", False), ("drain", False), ("drain", True)])
+async def test_while_nobody_knows_what_a_loser_costs_no_cost_is_told(
+    tmp_path: Path, losers: str, *, stream: bool
+) -> None:
+    gate = asyncio.Event()
+    late = openai_stream((gate, "late"), usage=USAGE) if stream else replace(openai_reply(usage=USAGE), before=[gate])
+    quick = openai_stream(("first",), usage=USAGE) if stream else openai_reply("first", usage=USAGE)
+    async with (
+        FakeUpstream(late) as slow,
+        FakeUpstream(quick) as first,
+        running(tmp_path, racing(slow.url, first.url, race=f"after: 0s, losers: {losers}"), more=COSTS) as gateway,
+    ):
+        _, headers, body = await ask(gateway.url, stream=stream)
+        gate.set()
+        await written(gateway, "exchange")
+
+    assert "x-costspan-cost-usd" not in headers
+    assert b'"cost":null' in body
 
 
 async def test_who_wins_by_its_headers_and_dies_before_content_has_not_won(tmp_path: Path) -> None:

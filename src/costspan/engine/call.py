@@ -139,6 +139,11 @@ class Call:
     finished: bool = False
     """Whether the exchange's record is written, or will be when the last attempt has ended."""
 
+    @property
+    def under_way(self) -> int:
+        """Attempts that have no final record yet: what they cost is not known."""
+        return self.begun - len(self.attempts)
+
     def on_settled(self, then: Callable[[], None]) -> None:
         """Call `then` once no attempt is pending: now, or when the last one has ended."""
         if self.pending:

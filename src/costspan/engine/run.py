@@ -138,6 +138,8 @@ class Run:
 
     def cost_so_far(self) -> Decimal | None:
         """What the ledger will say the exchange cost, this attempt included; None when any part is not known yet."""
+        if self.call.under_way > (self.attempt is None):
+            return None  # others of a race go on
         parts = [(attempt.cost_status, attempt.cost_usd) for attempt in self.call.attempts]
         if self.attempt is None:
             self._learn()

@@ -124,7 +124,7 @@ class _Exchange:
     async def _deliver(self, answer: Whole) -> web.Response:
         headers = self._headers(answer, answer.headers)
         attempts = self._call.attempts
-        if all(attempt.cost_status in KNOWN for attempt in attempts):
+        if not self._call.under_way and all(attempt.cost_status in KNOWN for attempt in attempts):
             headers["x-costspan-cost-usd"] = format(add(attempt.cost_usd for attempt in attempts) or 0, "f")
         headers["content-type"] = "application/json"
         response = web.Response(status=answer.status, body=answer.body, headers=headers)
