@@ -166,7 +166,8 @@ def test_check_finds_the_configuration_valid(tmp_path: Path) -> None:
 def links() -> Iterator[str]:
     for page in (PAGE, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = page.read_text()
-        yield from re.findall(r"\]\((?!http)([^)#]+)\)", text)
+        for link in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", text):
+            yield str((page.parent / link).resolve().relative_to(ROOT))
         yield from re.findall(r"(?<!/)\b(?:tests|docs|benchmarks|src)/[\w/.-]+\w", text)  # not inside of addresses
 
 

@@ -191,7 +191,7 @@ async def test_many_small_texts_in_one_request_are_no_long_prompt(tmp_path: Path
         assert place.asked == ["a/small", "b/large"]
 
 
-async def test_the_catalog_knows_how_much_models_take(tmp_path: Path) -> None:
+async def test_the_catalog_knows_how_much_models_take_and_may_be_wrong(tmp_path: Path) -> None:
     """GPT-4 takes 8,192 tokens: 12,300 are more than one and a half times as many."""
     routes = """
   smart: {targets: [a/gpt-4, b/gpt-5]}
@@ -202,6 +202,10 @@ async def test_the_catalog_knows_how_much_models_take(tmp_path: Path) -> None:
         for route in ("smart", "believed", "alone"):
             await place.ask("x" * 49_200, model=route)
         assert place.asked == ["b/gpt-5", "a/gpt-4", "c/gpt-4"]
+    (tmp_path / "down").mkdir()
+    async with opened(tmp_path / "down", routes, prices="prices: {catalog: genai-prices}", down="b") as place:
+        await place.ask("x" * 49_200)
+        assert place.asked == ["b/gpt-5", "a/gpt-4"], "asked last, not refused on the word of a catalog"
 
 
 # What it may cost.

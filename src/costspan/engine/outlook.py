@@ -201,7 +201,7 @@ class Outlook:
         if self._needs and (missing := self._missing(step)) is not None:
             self._refuse(step, f"takes no {missing}", missing)
             return f"it takes no {missing}"
-        if (fill := self._fill(step)) is not None and fill.share > SURELY:
+        if (fill := self._fill(step)) is not None and fill.is_sure:
             self.refusal = self.refusal or ClientError(f"{step.label}: {fill}", code="context_length_exceeded")
             return str(fill)
         if step.ceilings.input is not None or step.ceilings.output is not None:
@@ -225,9 +225,8 @@ class Outlook:
         """How much of the model's context the request takes; None where that is not known or does not matter."""
         if not self._has_choice or self._call.dialect.OPERATION != "chat":  # others have many small prompts in one
             return None
-        window, source = step.context_length, "context_length"
+        window = step.context_length
         if window is None:
-            source = "by the catalog; context_length of the target stands above it"
             account = self._account(step)
             catalog = account.kind.catalog if account.price_as == "free" else account.catalog
             window = self._call.snapshot.book.context_window(catalog, step.model)
@@ -235,7 +234,8 @@ class Outlook:
         most = MOST_PER_CHAR * peek.prompt_chars + MOST_PER_MEDIUM * peek.media + (peek.max_output_tokens or 0)
         if not window or most <= window:  # most requests are far from it, and need no estimate
             return None
-        return Fill(self.expected(step).prompt + (peek.max_output_tokens or 0), window, source)
+        tokens = self.expected(step).prompt + (peek.max_output_tokens or 0)
+        return Fill(tokens, window, told=step.context_length is not None)
 
     def _too_dear(self, step: Step) -> str | None:
         """Whether its rates for this prompt are above the ceiling. Without a price nobody can tell."""
@@ -302,15 +302,22 @@ class Fill:
 
     tokens: int
     window: int
-    source: str
+    told: bool
+    """Whether the configuration says so. The catalog is behind the times with some models: it only warns of them."""
 
     @property
     def share(self) -> float:
         """Of the context."""
         return self.tokens / self.window
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether the request cannot fit."""
+        return self.told and self.share > SURELY
+
     def __str__(self) -> str:
-        return f"it takes {self.window} tokens ({self.source}), and prompt and answer may have about {self.tokens}"
+        source = "context_length" if self.told else "by the catalog; context_length of the target stands above it"
+        return f"it takes {self.window} tokens ({source}), and prompt and answer may have about {self.tokens}"
 
 
 def _needs(peek: Peek) -> tuple[str, ...]:
