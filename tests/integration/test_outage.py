@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import pytest
 
 from costspan.wire import json
 from fakes.gateway import running
-from fakes.upstream import Answer, FakeUpstream, Request
+from fakes.upstream import Answer, Cut, FakeUpstream, Request
 from fakes.upstream_answers import openai_reply
 
 if TYPE_CHECKING:
@@ -205,3 +206,29 @@ async def test_places_are_bounded_and_a_line_forms_for_a_moment(tmp_path: Path) 
 
     assert {reply.status for reply in replies} == {200}
     assert max(counted.at_once) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_route_in_a_hurry_does_not_give_a_target_a_bad_name(tmp_path: Path, *, stream: bool) -> None:
+    config = """
+providers: {{p: {{kind: openai, base_url: "{url}/v1", api_key: test-key}}}}
+defaults: {{retries: 0}}
+routes: {{chat: {{targets: [p/m], timeouts: {{total: 120ms}}}}}}
+"""
+    async with (
+        FakeUpstream(Answer(before=[Cut.SILENCE])) as slow,
+        running(tmp_path, config.format(url=slow.url)) as gateway,
+        aiohttp.ClientSession() as client,
+    ):
+        codes = []
+        for _ in range(6):
+            body = {**BODY, "stream": stream}
+            async with client.post(f"{gateway.url}/v1/chat/completions", json=body) as response:
+                codes.append((response.status, json.loads_object(await response.read())["error"]["code"]))
+        (target,) = gateway.gateway.targets.newest(1)
+        attempts = gateway.records("attempt")
+
+    assert set(codes) == {(504, "deadline_exceeded")}
+    assert {attempt["error_type"] for attempt in attempts} == {"deadline_exceeded"}
+    assert target.breaker.state(time.monotonic()) == "closed"
+    assert {attempt["cost_status"] for attempt in attempts} == {"estimated"}

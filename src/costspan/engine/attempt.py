@@ -147,7 +147,18 @@ class Attempts:
         return response
 
     async def _ask(self, run: Run, outgoing: Outgoing, left: float) -> Response:
-        """The answer's headers. A body that the client is still sending has to be through before the deadline."""
+        """The answer's headers. Where the deadline of the exchange cut a wait short, it is the deadline that passed."""
+        try:
+            return await self._headers(run, outgoing, left)
+        except UpstreamError as error:
+            timeouts = run.timeouts
+            own = {"connect_timeout": timeouts.connect, "headers_timeout": timeouts.first_token}.get(error.kind, 0.0)
+            if own > left:
+                raise expired(reached=error.reached) from None
+            raise
+
+    async def _headers(self, run: Run, outgoing: Outgoing, left: float) -> Response:
+        """A body that the client is still sending has to be through before the deadline."""
         asked = self._connectors.of(run.account).request(
             outgoing,
             connect_timeout=min(run.timeouts.connect, left),
