@@ -258,6 +258,23 @@ async def test_a_drained_loser_that_was_whole_already_is_not_read_again(
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+async def test_whole_answers_that_race_may_each_take_all_the_time_that_is_left(tmp_path: Path) -> None:
+    def script(_: Request) -> Answer:
+        gate = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.7, gate.set)
+        return replace(openai_reply(usage=USAGE), before=[gate])
+
+    more = ", timeouts: {total: 1s, first_token: 100ms}"
+    async with (
+        FakeUpstream(script) as a,
+        FakeUpstream(script) as b,
+        running(tmp_path, racing(a.url, b.url, more=more)) as gateway,
+    ):
+        status, _, _ = await ask(gateway.url, stream=False)
+
+    assert status == 200, "one of two at the same time is not one of two in turn"
+
+
 async def test_the_next_target_starts_only_when_the_first_is_late(tmp_path: Path) -> None:
     gate = asyncio.Event()
     async with (

@@ -210,10 +210,10 @@ class Attempts:
         """Seconds to wait for the headers.
 
         Those of a whole answer come when it is finished: it may take its share of the time that is left for all
-        targets, and the last one all of it.
+        targets (those of a race share one), and the last one all of it.
         """
         first_token = min(run.timeouts.first_token, left)
-        return first_token if run.call.peek.stream else max(left / run.call.targets_left, first_token)
+        return first_token if run.call.peek.stream else max(left / run.call.turns_left, first_token)
 
     def has_key(self, account: Account) -> bool:
         """Whether `account` has a key that does not stand back."""

@@ -105,8 +105,8 @@ class Call:
     failures: list[UpstreamError] = field(default_factory=list)
     tried: list[json.Object] = field(default_factory=list)
     """For error answers: target, status and error type of each attempt."""
-    targets_left: int = 1
-    """Targets of the plan that are still to be asked, the current one included."""
+    turns_left: int = 1
+    """How often the plan still waits for a target, or for some that race, if all fail; the current one included."""
     begun: int = 0
     """Attempts started."""
     plan: Plan | None = None

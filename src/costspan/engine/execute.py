@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from costspan.engine.failure import expired
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from costspan.engine.prepare import Prepared
     from costspan.engine.targets import Route
     from costspan.providers.account import Account
+    from costspan.routing.order import Stage
     from costspan.routing.plan import Race, Step
 
 _ABOUT_THE_KEY = frozenset({Category.RATE_LIMIT, Category.AUTH})
@@ -90,10 +92,11 @@ class Executor:
         self._budget.deposit(self._attempts.now())
         self.plan(call)
         stages = call.plan.stages if call.plan is not None else ()
-        call.targets_left = sum(len(stage.steps) for stage in stages)
+        call.turns_left = sum(_turns(call, stage) for stage in stages)
         for stage in stages:
             if stage.race is not None and not call.is_streamed_up:
                 answer = await self._race(call, stage.steps, stage.race)
+                call.turns_left -= _turns(call, stage)
             else:
                 answer = await self._each(call, stage.steps)
             if answer is not None:
@@ -111,7 +114,7 @@ class Executor:
     async def _each(self, call: Call, steps: tuple[Step, ...]) -> Answer | None:
         for step in steps:
             answer = await self._ask(call, step)
-            call.targets_left -= 1
+            call.turns_left -= 1
             if answer is not None:
                 return answer
         return None
@@ -132,7 +135,6 @@ class Executor:
         answer = await runners.run(steps, self._patience(call, steps[0]) if race.after is None else race.after)
         if answer is None:
             call.contest = None
-            call.targets_left -= len(steps)
         else:
             call.upstream_seconds += contest.head_start(began)
         return answer
@@ -219,6 +221,12 @@ class Executor:
     @staticmethod
     def _expire(call: Call) -> None:
         raise Exhausted(expired(reached=bool(call.begun)))
+
+
+def _turns(call: Call, stage: Stage) -> int:
+    """How many targets of `stage` are asked one after the other, if all fail: those of a race go side by side."""
+    together = 1 if stage.race is None or call.is_streamed_up else stage.race.max_parallel
+    return ceil(len(stage.steps) / together)
 
 
 def _passed_over(passed: Sequence[Passed]) -> Exhausted:
