@@ -153,6 +153,14 @@ async def storm(gateway: Running, chance: random.Random, texts: list[str]) -> Co
     return seen
 
 
+async def stop_in_the_middle(gateway: Running, chance: random.Random, upstream: FakeUpstream) -> None:
+    async with aiohttp.ClientSession() as client, asyncio.TaskGroup() as together:
+        for _ in range(AT_ONCE):
+            together.create_task(one(client, gateway.url, chance))
+        await upstream.received(AT_ONCE // 2)
+        await gateway.gateway.stop(grace=0.05)
+
+
 def held(gateway: Gateway) -> dict[str, Any]:
     """Everything that requests hold while they are under way."""
     gate = gateway.state.gate
@@ -240,4 +248,23 @@ async def test_after_a_storm_nothing_is_held_and_the_books_are_whole(tmp_path: P
                 await openai.connections_open(0)
                 await anthropic.connections_open(0)
             assert await tasks_left(quiet) == []
+        assert await tasks_left(before) == []
+
+
+@pytest.mark.parametrize("seed", range(3, 6))
+async def test_a_stop_in_the_middle_of_it_leaves_whole_books_too(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    async with (
+        FakeUpstream(Weather(chance, openai_reply, openai_stream), reads=True) as openai,
+        FakeUpstream(Weather(chance, anthropic_reply, anthropic_stream), reads=True) as anthropic,
+    ):
+        before = asyncio.all_tasks()
+        async with running(tmp_path, config(openai.url, anthropic.url)) as gateway:
+            await stop_in_the_middle(gateway, chance, openai)
+            assert held(gateway.gateway) == {}
+            check_books(gateway)
+            check_budgets(gateway)
+        async with asyncio.timeout(5):
+            await openai.connections_open(0)
+            await anthropic.connections_open(0)
         assert await tasks_left(before) == []
