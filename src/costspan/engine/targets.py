@@ -117,6 +117,8 @@ class Targets:
             route = self._routes[name] = Route()
             if len(self._routes) > MAX_ROUTES:
                 self._routes.popitem(last=False)
+        else:
+            self._routes.move_to_end(name)
         return route
 
     def health(self, now: float) -> dict[tuple[str, str], float]:
