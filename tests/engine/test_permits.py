@@ -14,6 +14,7 @@ from costspan.engine.slots import Slots
 from costspan.engine.targets import Targets
 from costspan.errors import Category, UpstreamError
 from costspan.routing.asked import Asked
+from costspan.routing.order import Plan, Stage
 from costspan.routing.plan import Policy, Step
 from fakes.accounts import account
 
@@ -54,6 +55,7 @@ class Door:
             matched=matched,
             asked=Asked(5),
             deadline=self.now + 600,
+            plan=None,
         )
 
     async def attempt(self, call: Any = None) -> Watch | None:
@@ -152,6 +154,26 @@ async def test_a_last_resort_is_one_attempt_at_a_time_one_a_second_and_one_an_ex
     assert await door.attempt() is None
     door.now += 0.11
     assert await door.attempt(call) is not None, "its penalty is over: this is the probe"
+
+
+@pytest.mark.parametrize("ill", ["breaker", "keys"])
+async def test_who_is_ill_is_no_last_resort_while_somebody_after_it_is_well(ill: str) -> None:
+    door = Door()
+    other, its_account = replace(STEP, provider="q"), replace(ACCOUNT, name="q")
+    call = door.call()
+    call.plan = Plan((Stage((STEP,)), Stage((other,))))
+    call.snapshot = SimpleNamespace(accounts={"p": ACCOUNT, "q": its_account})
+    if ill == "breaker":
+        await door.ended("failed", DOWN, times=5)
+    else:
+        door.keys.cool(ACCOUNT, ACCOUNT.keys[0], door.now, 30.0)
+
+    assert await door.attempt(call) is None, "the other one is well, as far as is known"
+    for _ in range(5):
+        watch = await door.permits.grant(door.call(), other, its_account)
+        assert watch is not None
+        watch.ended("failed", DOWN, None)
+    assert await door.attempt(call) is not None, "now there is nobody else"
 
 
 async def test_the_first_content_of_a_probe_is_its_verdict_and_of_others_their_end_is() -> None:

@@ -66,18 +66,30 @@ class Permits:
         """The right to an attempt at `target`. Without one, `call` is told when to come back."""
         now = self._now()
         ready = self.keys.ready_at(account, now)
-        if ready > now and (call.probed or not self.targets.last_resort(account.name, now)):
+        if ready > now and not (self._is_last(call, step) and self.targets.last_resort(account.name, now)):
             call.passed.append(Passed(step.label, "keys", None if math.isinf(ready) else ready - now))
             return None
         if call.raw is not None:  # what a path of the provider's does says nothing of its models
             return target.unjudged
         state = target.breaker.state(now)
-        ticket = target.breaker.admit(now, last_resort=not call.probed)
+        ticket = target.breaker.admit(now, last_resort=state == "open" and self._is_last(call, step))
         if ticket is None:
             call.passed.append(Passed(step.label, "ill", target.breaker.due(now) - now))
             return None
         call.probed = call.probed or ready > now or state == "open"
         return ticket
+
+    def _is_last(self, call: Call, step: Step) -> bool:
+        """Whether an ill target may be asked: `call` asked none before, and none that comes after it is well."""
+        if call.probed:
+            return False
+        now, steps = self._now(), () if call.plan is None else call.plan.steps
+        later = steps[[each.label for each in steps].index(step.label) + 1 :] if steps else ()
+        return not any(self._is_well(each, call.snapshot.accounts[each.provider], now) for each in later)
+
+    def _is_well(self, step: Step, account: Account, now: float) -> bool:
+        target = self.targets.known(step.label, account)
+        return self.keys.any_ready(account, now) and (target is None or target.breaker.state(now) == "closed")
 
     def _watch(self, call: Call, step: Step, account: Account, target: Target, ticket: Ticket) -> Watch:
         now, peek = self._now(), call.peek
