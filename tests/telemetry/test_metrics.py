@@ -156,6 +156,36 @@ def test_models_that_clients_make_up_are_bounded_too() -> None:
     assert len(points(recorded, "costspan.cost.usd")) == 201
 
 
+def test_names_keep_their_labels_however_many_kinds_of_records_there_were() -> None:
+    recorded = metrics()
+    for number in range(2500):
+        recorded.record_attempt(replace(ANSWERED, started=replace(ANSWERED.started, model_requested=f"model{number}")))
+    recorded.record_attempt(replace(ANSWERED, started=replace(ANSWERED.started, model_requested="model0")))
+
+    found = {dict(labels)["model"]: value for labels, value in points(recorded, "costspan.cost.usd").items()}
+    assert len(found) == 201
+    assert found["model0"] == Decimal("0.00145")
+    assert found["other"] == Decimal("1.6675")
+
+
+def test_records_that_differ_in_one_thing_are_counted_apart() -> None:
+    recorded = metrics()
+    other = replace(ORIGIN, operation="embeddings", route="cheap")
+    recorded.record_attempt(ANSWERED)
+    recorded.record_attempt(replace(ANSWERED, outcome="lost_race"))
+    recorded.record_attempt(replace(ANSWERED, started=replace(ANSWERED.started, origin=other)))
+    recorded.record_exchange(EXCHANGE)
+    recorded.record_exchange(replace(EXCHANGE, outcome="failed", error_type="timeout"))
+
+    assert [dict(labels) for labels in points(recorded, "costspan.attempts")] == [
+        {"provider": "anthropic", "route": "smart", "outcome": "ok"},
+        {"provider": "anthropic", "route": "smart", "outcome": "lost_race"},
+        {"provider": "anthropic", "route": "cheap", "outcome": "ok"},
+    ]
+    served = points(recorded, "gen_ai.server.request.duration")
+    assert [dict(labels).get("error.type") for labels in served] == [None, "timeout"]
+
+
 def test_a_missing_attribute_is_a_missing_label_and_a_reserved_one_is_left_out() -> None:
     recorded = metrics("customer", "model")
     recorded.record_attempt(ANSWERED)

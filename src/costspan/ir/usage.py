@@ -34,6 +34,8 @@ UNITS = (
     "searches",
 )
 
+_INPUT = frozenset(INPUT_BUCKETS)
+_OUTPUT = frozenset(OUTPUT_BUCKETS)
 _EMPTY: Mapping[str, int] = MappingProxyType({})
 
 
@@ -57,9 +59,9 @@ class Usage:
     @property
     def prompt_tokens(self) -> int:
         """All input tokens, the cached part included."""
-        return sum(self.tokens.get(bucket, 0) for bucket in INPUT_BUCKETS)
+        return sum([count for bucket, count in self.tokens.items() if bucket in _INPUT])
 
     @property
     def completion_tokens(self) -> int:
         """All output tokens, reasoning included."""
-        return sum(self.tokens.get(bucket, 0) for bucket in OUTPUT_BUCKETS)
+        return sum([count for bucket, count in self.tokens.items() if bucket in _OUTPUT])

@@ -26,6 +26,9 @@ MAX_LENGTH = 256
 INVALID = "invalid"
 """Stands for a string that is not clean UTF-8."""
 
+_INPUT = frozenset(INPUT_BUCKETS)
+_OUTPUT = frozenset(OUTPUT_BUCKETS)
+
 
 def clean(text: str) -> str:
     """`text` as it may leave the process: at most `MAX_LENGTH` characters, without lone surrogates."""
@@ -97,12 +100,12 @@ def attempt_attributes(attempt: Attempt) -> Attributes:
 
 def input_tokens(usage: Mapping[str, int]) -> int:
     """All input tokens of disjoint buckets, the cached ones included."""
-    return sum([usage.get(bucket, 0) for bucket in INPUT_BUCKETS])
+    return sum([count for bucket, count in usage.items() if bucket in _INPUT])
 
 
 def output_tokens(usage: Mapping[str, int]) -> int:
     """All output tokens of disjoint buckets, reasoning included."""
-    return sum([usage.get(bucket, 0) for bucket in OUTPUT_BUCKETS])
+    return sum([count for bucket, count in usage.items() if bucket in _OUTPUT])
 
 
 def _shared(origin: Origin, record: Exchange | Attempt) -> Attributes:

@@ -4,8 +4,8 @@ An SDK histogram costs 18 µs per record call and a counter 11, and an exchange 
 take half a microsecond each. The shapes are OpenTelemetry's (cumulative sums, explicit-bucket histograms);
 `prometheus.py` and `otlp_metrics.py` write them out.
 
-Every label value that a client can choose is bounded: after `MAX_VALUES` of one label, and after `MAX_SERIES` of one
-instrument, the rest is "other".
+Every label value that a client can choose is bounded (`kinds.py`): after `MAX_SERIES` of one instrument, and after some
+values of one label, the rest is "other".
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from costspan.config.labels import RESERVED, label_name
 from costspan.pricing.rates import ZERO
 from costspan.telemetry import semconv as s
-from costspan.telemetry.attributes import clean, failed, input_tokens, output_tokens
+from costspan.telemetry.attributes import input_tokens, output_tokens
+from costspan.telemetry.kinds import MAX_SERIES, OTHER, Key, Kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +27,7 @@ if TYPE_CHECKING:
     from costspan.ledger.records import Attempt, Exchange
     from costspan.routing.budget import Standing
 
-MAX_VALUES = 200
-MAX_SERIES = 2000
-OTHER = "other"
-
 Number: TypeAlias = int | float | Decimal
-Key: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +139,12 @@ class Metrics:
         self._gauges = gauges
         self._dropped = dropped
         self._lock = threading.Lock()
-        self._seen: dict[str, set[str]] = {}
+        self._kinds = Kinds(metric_attributes)
         called = (s.OPERATION_NAME, s.PROVIDER_NAME, s.REQUEST_MODEL)
-        self._attributes = _labels(metric_attributes)
+        attributes = self._kinds.attributes
         self._tokens = _histogram(
             s.CLIENT_TOKEN_USAGE, "{token}", "Tokens used, by type.",
-            (*called, s.TOKEN_TYPE, *self._attributes), s.TOKEN_BUCKETS,
+            (*called, s.TOKEN_TYPE, *attributes), s.TOKEN_BUCKETS,
         )  # fmt: skip
         self._duration = _histogram(
             s.CLIENT_OPERATION_DURATION, "s", "Duration of upstream calls.", (*called, s.ERROR_TYPE), s.DURATION_BUCKETS
@@ -166,7 +161,7 @@ class Metrics:
         target = ("provider", "model", "route")
         self._cost = _counter(
             s.COST_USD, "{USD}", "Cost of attempts. Estimates have a status of their own: do not add them up.",
-            (*target, "status", *self._attributes),
+            (*target, "status", *attributes),
         )  # fmt: skip
         self._drift = _counter(
             s.COST_DRIFT, "{USD}",
@@ -176,9 +171,7 @@ class Metrics:
         self._attempts = _counter(
             s.ATTEMPTS, "{attempt}", "Upstream calls made.", ("provider", "route", "outcome", "error_type")
         )
-        self._unpriced = _counter(
-            s.UNPRICED, "{attempt}", "Attempts without a known price.", (*target, *self._attributes)
-        )
+        self._unpriced = _counter(s.UNPRICED, "{attempt}", "Attempts without a known price.", (*target, *attributes))
         self._race_extra = _counter(
             s.RACE_EXTRA, "{USD}", "Cost of attempts that lost a race, which is part of the cost of attempts.",
             ("provider", "route", "status"),
@@ -199,11 +192,8 @@ class Metrics:
 
     def record_exchange(self, exchange: Exchange) -> None:
         """Count one exchange's final record."""
-        origin = exchange.origin
         with self._lock:
-            error = self._bounded(s.ERROR_TYPE, _error(exchange))
-            key = (origin.operation, self._bounded(s.ROUTE, origin.route), error)
-            self._served.record(key, exchange.duration_ms / 1000)
+            self._served.record(self._kinds.of_exchange(exchange), exchange.duration_ms / 1000)
             self._overhead.record((), max(exchange.duration_ms - exchange.upstream_ms, 0.0) / 1000)
 
     def collect(self) -> list[Family]:
@@ -238,60 +228,31 @@ class Metrics:
         """Of targets that share a name after the bound of names, the worst."""
         worst: dict[Key, float] = {}
         for (provider, model), health in self._gauges.target_health().items():
-            key = (provider, self._bounded("model", model))
+            key = (provider, self._kinds.bounded("model", model))
             worst[key] = min(worst.get(key, 1.0), health)
         return list(worst.items())
 
     def _count_attempt(self, attempt: Attempt) -> None:
-        started = attempt.started
-        origin = started.origin
-        provider = started.provider
-        model = self._bounded("model", started.model_requested)
-        route = self._bounded(s.ROUTE, origin.route)
-        error = self._bounded(s.ERROR_TYPE, _error(attempt))
-        called = (origin.operation, s.provider_name(started.provider_kind), model)
-        attributes = tuple([self._bounded(name, origin.attributes.get(name, "")) for name in self._attributes])
-        self._duration.record((*called, error), attempt.duration_ms / 1000)
-        if origin.stream and attempt.first_token_ms is not None:
-            self._first_chunk.record(called, attempt.first_token_ms / 1000)
+        keys = self._kinds.of_attempt(attempt)
+        self._duration.record(keys.duration, attempt.duration_ms / 1000)
+        if attempt.first_token_ms is not None and attempt.started.origin.stream:
+            self._first_chunk.record(keys.called, attempt.first_token_ms / 1000)
         if attempt.usage:
-            self._tokens.record((*called, "input", *attributes), input_tokens(attempt.usage))
-            self._tokens.record((*called, "output", *attributes), output_tokens(attempt.usage))
+            self._tokens.record(keys.input, input_tokens(attempt.usage))
+            self._tokens.record(keys.output, output_tokens(attempt.usage))
         cost = attempt.cost_estimated_usd if attempt.cost_status == "estimated" else attempt.cost_usd
         if cost is not None:
-            self._cost.add((provider, model, route, attempt.cost_status, *attributes), cost)
+            self._cost.add(keys.cost, cost)
             if attempt.outcome == "lost_race":
-                self._race_extra.add((provider, route, attempt.cost_status), cost)
+                provider, _, route, status = keys.cost[:4]
+                self._race_extra.add((provider, route, status), cost)
         elif attempt.cost_status == "unpriced":
-            self._unpriced.add((provider, model, route, *attributes), 1)
+            self._unpriced.add(keys.unpriced, 1)
         if (drift := attempt.drift_usd) is not None:
-            self._drift.add((provider, model, "over"), max(drift, ZERO))
-            self._drift.add((provider, model, "under"), max(-drift, ZERO))
-        self._attempts.add((provider, route, attempt.outcome, error), 1)
-
-    def _bounded(self, label: str, value: str) -> str:
-        seen = self._seen.get(label)
-        if seen is None:
-            seen = self._seen[label] = set()
-        value = clean(value)
-        if value in seen:
-            return value
-        if len(seen) >= MAX_VALUES:
-            return OTHER
-        seen.add(value)
-        return value
-
-
-def _labels(attributes: Sequence[str]) -> tuple[str, ...]:
-    """Return those that can be labels: of equal names the first, none of ours. The others are on the spans only."""
-    first: dict[str, str] = {}
-    for name in attributes:
-        first.setdefault(label_name(name), name)
-    return tuple(name for label, name in first.items() if label not in RESERVED)
-
-
-def _error(record: Exchange | Attempt) -> str:
-    return record.error_type or (s.OTHER_ERROR if failed(record) else "")
+            target = keys.cost[:2]
+            self._drift.add((*target, "over"), max(drift, ZERO))
+            self._drift.add((*target, "under"), max(-drift, ZERO))
+        self._attempts.add(keys.attempts, 1)
 
 
 def _histogram(name: str, unit: str, description: str, labels: tuple[str, ...], bounds: tuple[float, ...]) -> Histogram:
