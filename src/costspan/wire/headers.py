@@ -82,4 +82,6 @@ def is_event_frames(headers: Mapping[str, str]) -> bool:
 
 def printable(text: str, limit: int) -> str:
     """`text` cut to `limit` characters, with what is not printable ASCII replaced by `?`."""
+    if text.isascii() and text.isprintable():  # nearly always
+        return text[:limit]
     return "".join(c if " " <= c <= "~" else "?" for c in text[:limit])
