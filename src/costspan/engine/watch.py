@@ -5,6 +5,7 @@ A run tells its watch of its first content and of its end; each counts once, wha
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from costspan.errors import Category
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from costspan.routing.expectation import Expectations
     from costspan.routing.plan import Step
     from costspan.routing.timing import Waiting
+
+_log = logging.getLogger(__name__)
 
 ILL = frozenset({Category.CONNECT, Category.TIMEOUT, Category.SERVER_ERROR, Category.OVERLOADED})
 """Failures that speak against a target. A 429 makes its key wait, a refused key is the account's matter, and whoever
@@ -75,7 +78,7 @@ class Watch:
         now = self._now()
         self._target.timing.content(now, self._waiting)
         if self._ticket.is_probe:
-            self._target.breaker.succeeded(now, self._ticket)
+            self._is_well(now)
 
     def ended(self, outcome: Outcome, error: UpstreamError | None, usage: Usage | None) -> None:
         """The attempt has its final record. `usage` is None where it was not reported as a whole."""
@@ -87,7 +90,7 @@ class Watch:
         now, target = self._now(), self._target
         if outcome == "ok":
             target.timing.answered(now, self._waiting, None if usage is None else usage.completion_tokens)
-            target.breaker.succeeded(now, self._ticket)
+            self._is_well(now)
             if usage is not None and self._call.raw is None and (self._call.matched.weighs_cost or target.is_news()):
                 route, asked = self._call.matched.route, self._call.asked
                 self._expectations.learn(route, self._step.label, asked, usage.tokens, now)
@@ -95,17 +98,23 @@ class Watch:
             target.timing.released(now, self._waiting)
             target.breaker.released(self._ticket)
         else:
-            self._failed(now, error.category)
+            self._failed(now, error)
 
-    def _failed(self, now: float, category: Category) -> None:
-        target = self._target
+    def _failed(self, now: float, error: UpstreamError) -> None:
+        target, category = self._target, error.category
         if category in _SLOW:
             target.timing.failed(now, self._waiting)
         else:
             target.timing.released(now, self._waiting)
         if category in ILL:
-            target.breaker.failed(now, self._ticket)
+            if target.breaker.failed(now, self._ticket) and not self._ticket.is_probe:  # of probes only success is news
+                due = round(target.breaker.due(now) - now, 1)
+                _log.warning("target %s: breaker open after %s; tried again in %g s", target.label, error.kind, due)
         elif category is Category.RATE_LIMIT or category is Category.AUTH:
             target.breaker.released(self._ticket)
         else:
-            target.breaker.succeeded(now, self._ticket)
+            self._is_well(now)
+
+    def _is_well(self, now: float) -> None:
+        if self._target.breaker.succeeded(now, self._ticket):
+            _log.info("target %s: breaker closed, it answers again", self._target.label)
