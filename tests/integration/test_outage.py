@@ -232,3 +232,23 @@ routes: {{chat: {{targets: [p/m], timeouts: {{total: 120ms}}}}}}
     assert {attempt["error_type"] for attempt in attempts} == {"deadline_exceeded"}
     assert target.breaker.state(time.monotonic()) == "closed"
     assert {attempt["cost_status"] for attempt in attempts} == {"estimated"}
+
+
+async def test_a_providers_own_path_is_open_while_its_keys_wait_for_the_limits_of_models(tmp_path: Path) -> None:
+    def script(request: Request) -> Answer:
+        return LIMITED if request.method == "POST" else Answer(body=b'{"data":[]}')
+
+    config = 'providers: {{p: {{kind: openai, base_url: "{url}/v1", api_key: test-key}}}}\nroutes: {{chat: p/m}}\n'
+    async with (
+        FakeUpstream(script) as up,
+        running(tmp_path, config.format(url=up.url)) as gateway,
+        aiohttp.ClientSession() as client,
+    ):
+        limited = [(await ask(client, gateway.url)).status for _ in range(3)]
+        files = []
+        for _ in range(3):
+            async with client.get(f"{gateway.url}/providers/p/v1/files") as response:
+                files.append((response.status, await response.read()))
+
+    assert limited == [429, 429, 429]
+    assert files == [(200, b'{"data":[]}')] * 3

@@ -64,13 +64,13 @@ class Permits:
 
     def _ticket(self, call: Call, step: Step, target: Target, account: Account) -> Ticket | None:
         """The right to an attempt at `target`. Without one, `call` is told when to come back."""
+        if call.raw is not None:  # a path of the provider's and its models say nothing of each other
+            return target.unjudged
         now = self._now()
         ready = self.keys.ready_at(account, now)
         if ready > now and not (self._is_last(call, step) and self.targets.last_resort(account.name, now)):
             call.passed.append(Passed(step.label, "keys", None if math.isinf(ready) else ready - now))
             return None
-        if call.raw is not None:  # what a path of the provider's does says nothing of its models
-            return target.unjudged
         state = target.breaker.state(now)
         ticket = target.breaker.admit(now, last_resort=state == "open" and self._is_last(call, step))
         if ticket is None:
