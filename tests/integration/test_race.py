@@ -112,6 +112,21 @@ async def test_a_loser_whose_provider_goes_on_billing_is_estimated_with_the_answ
     assert (loser["cost_estimated_usd"], loser["cost_status"]) == ("0.000660", "estimated")
 
 
+async def test_a_loser_that_never_reached_its_provider_is_free_and_bound_by_that(tmp_path: Path) -> None:
+    async with (
+        FakeUpstream(SILENT) as no_tls,  # it waits for a request, and the gateway for a handshake
+        FakeUpstream(openai_stream(("first",))) as quick,
+        running(
+            tmp_path, racing(no_tls.url.replace("http:", "https:"), quick.url, race="after: 0s", stops="false")
+        ) as gateway,
+    ):
+        await ask(gateway.url)
+        attempts = await written(gateway, "attempt", 2)
+
+    (loser,) = (attempt for attempt in attempts if attempt["outcome"] == "lost_race")
+    assert (loser["flags"], loser["cost_status"], loser["cost_estimated_usd"]) == ([], "free", None)
+
+
 async def test_a_drained_loser_is_read_to_its_end_and_its_exact_cost_is_in_the_exchange(tmp_path: Path) -> None:
     gate = asyncio.Event()
     async with (

@@ -222,7 +222,7 @@ class Run:
         flags = settled.flags
         if usage is not None:
             flags += ("usage_inconsistent",) * usage.inconsistent + ("usage_partial",) * (not whole)
-        if outcome == "lost_race" and not whole and not self.stops_when_left():
+        if outcome == "lost_race" and not whole and self._billable(error) and not self.stops_when_left():
             flags += (UNBOUNDED_LOSER,)
         return Attempt(
             started=self._started,
