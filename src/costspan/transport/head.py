@@ -16,6 +16,8 @@ OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _PATH = re.compile(r"/[\x21-\x7e]*")
 _FIELD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*")
+_FIELDS = re.compile(rf"(?:{_FIELD.pattern}\r\n)*+")
+_NEWLINE = "\r\n"
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -33,18 +35,24 @@ def encode_head(outgoing: Outgoing, host: str) -> bytes:
     """
     if not _METHOD.fullmatch(outgoing.method) or not _PATH.fullmatch(outgoing.path):
         raise invalid_head("the method or path")
-    lines = [f"{outgoing.method} {outgoing.path} HTTP/1.1", f"host: {host}", "connection: keep-alive"]
-    for name, value in outgoing.headers:
-        if name.lower() in OURS:
-            continue
-        field = f"{name}: {value}"
-        if not _FIELD.fullmatch(field):
-            raise invalid_head(f"header {name[:40]!a}")
-        lines.append(field)
+    fields = [f"{name}: {value}\r\n" for name, value in outgoing.headers if name.lower() not in OURS]
+    written = "".join(fields)
+    if written.count(_NEWLINE) != len(fields) or not _FIELDS.fullmatch(written):
+        raise invalid_head(_unsafe(fields))
     length = len(outgoing.body) if isinstance(outgoing.body, bytes) else outgoing.body.length
+    framing = ""
     if length is None:
-        lines.append("transfer-encoding: chunked")
+        framing = "transfer-encoding: chunked\r\n"
     elif length or outgoing.method not in _WITHOUT_BODY:
-        lines.append(f"content-length: {length}")
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode("latin-1")
+        framing = f"content-length: {length}\r\n"
+    start = f"{outgoing.method} {outgoing.path} HTTP/1.1\r\nhost: {host}\r\nconnection: keep-alive\r\n"
+    return f"{start}{written}{framing}\r\n".encode("latin-1")
+
+
+def _unsafe(fields: list[str]) -> str:
+    """Which of them it is: all of them together are not safe to write."""
+    for field in fields:
+        if not _FIELD.fullmatch(field[: -len(_NEWLINE)]):
+            name = field.partition(": ")[0]
+            return f"header {name[:40]!a}"
+    return "a header"
