@@ -70,12 +70,29 @@ class PooledResponse:
             raise errors.too_large(limit)
         pieces = self._pieces
         total = sum(map(len, pieces))
-        while data := await self._chunk_by(deadline, idle_timeout):
-            total += len(data)
-            if total > limit:
-                raise errors.too_large(limit)
-            pieces.append(data)
+        if self._is_here(deadline) and self._payload is not None:
+            pieces.append(self._payload.read_nowait())
+            total += len(pieces[-1])
+        else:
+            while data := await self._chunk_by(deadline, idle_timeout):
+                total += len(data)
+                if total > limit:
+                    raise errors.too_large(limit)
+                pieces.append(data)
+        if total > limit:
+            raise errors.too_large(limit)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _is_here(self, deadline: float | None) -> bool:
+        """Whether all of the body has come, in time, and needs no decoding: then there is nothing to wait for."""
+        payload = self._payload
+        return (
+            payload is not None
+            and payload.is_eof()
+            and self._decoder is None
+            and not self._unreadable
+            and (deadline is None or asyncio.get_running_loop().time() < deadline)
+        )
 
     async def _chunk_by(self, deadline: float | None, idle_timeout: float) -> bytes:
         """As `chunk`, at most until `deadline`."""
