@@ -52,6 +52,8 @@ _HEADERS: tuple[tuple[str, str, Counted], ...] = (
     ("x-ratelimit-remaining", "x-ratelimit-reset", "requests"),
 )
 """What remains, when that is whole again, and what it counts. All in lower case, as answers' headers are here."""
+_ALL_HAVE = "ratelimit"
+"""Is in each of these names."""
 
 _MAX_DIGITS = 15
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
@@ -110,6 +112,8 @@ def read(headers: Mapping[str, str], now: float, wall: float) -> Remaining | Non
 
     `now` is the monotonic time and `wall` that since 1970, both in seconds. A figure that is no number is not said.
     """
+    if _ALL_HAVE not in "\n".join(headers):  # far faster than to ask for each, and many providers say nothing
+        return None
     found: list[tuple[Counted, int, str]] | None = None
     for left, reset, counted in _HEADERS:
         text = headers.get(left)
