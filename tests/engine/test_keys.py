@@ -308,7 +308,7 @@ def test_a_lease_from_before_a_reload_may_end_after_it() -> None:
     old.accepted()
     old.end()
 
-    assert ring._pools[ABC.name, ABC.address].states == {}
+    assert ring._pools[ABC.place].states == {}
 
 
 def test_cooldowns_are_counted_when_a_key_begins_to_stand_back() -> None:

@@ -19,7 +19,7 @@ from costspan.providers.rate_limits import NO_NEED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from costspan.providers.account import Account, Address, Revealable
+    from costspan.providers.account import Account, Revealable
     from costspan.providers.rate_limits import Need, Remaining
 
 _log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class KeyRing:
     """The keys of all accounts. One for the process; use it from the event loop. All times are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._pools: dict[tuple[str, Address], _Pool] = {}
+        self._pools: dict[str, _Pool] = {}
         self._cooldowns: dict[tuple[str, str], int] = {}
 
     def take(self, account: Account, now: float, need: Need = NO_NEED) -> Lease:
@@ -194,14 +194,17 @@ class KeyRing:
 
     def ready_at(self, account: Account, now: float) -> float:
         """When the first of the account's keys may be used: `now`, later, or infinity when all are out."""
-        pool = self._pools.get((account.name, account.address))
+        pool = self._pools.get(account.place)
         if pool is None:
             return now
-        return min(pool.state(key).ready_at(now) for key in account.keys or (None,))
+        keys = account.keys
+        if len(keys) <= 1:
+            return pool.state(keys[0] if keys else None).ready_at(now)
+        return min([pool.state(key).ready_at(now) for key in keys])
 
     def standing(self, account: Account, now: float) -> tuple[int, int]:
         """How many of the account's keys may be used at `now`, and how many attempts are under way with any of them."""
-        pool, keys = self._pools.get((account.name, account.address)), account.keys or (None,)
+        pool, keys = self._pools.get(account.place), account.keys or (None,)
         if pool is None:
             return len(keys), 0
         states = [pool.state(key) for key in keys]
@@ -209,12 +212,12 @@ class KeyRing:
 
     def limits(self, account: Account) -> bool:
         """Whether the provider has said what is left of any limit of its keys: else `limited` need not be asked."""
-        pool = self._pools.get((account.name, account.address))
+        pool = self._pools.get(account.place)
         return pool is not None and any(pool.state(key).left for key in account.keys or (None,))
 
     def limited(self, account: Account, need: Need, now: float) -> float:
         """Seconds until a key may be used that has room for `need`; 0 for now, infinity when all are out."""
-        pool = self._pools.get((account.name, account.address))
+        pool = self._pools.get(account.place)
         if pool is None:
             return 0.0
         states = [pool.state(key) for key in account.keys or (None,)]
@@ -222,13 +225,13 @@ class KeyRing:
 
     def retire(self, accounts: Iterable[Account]) -> None:
         """Forget what is none of `accounts`, and of those the keys that they no longer have. For after a reload."""
-        kept: dict[tuple[str, Address], _Pool] = {}
+        kept: dict[str, _Pool] = {}
         for account in accounts:
-            pool = self._pools.get((account.name, account.address))
+            pool = self._pools.get(account.place)
             if pool is not None:
                 keys = set(account.keys or (None,))
                 pool.states = {key: state for key, state in pool.states.items() if key in keys}
-                kept[account.name, account.address] = pool
+                kept[account.place] = pool
         self._pools = kept
 
     @property
@@ -237,10 +240,9 @@ class KeyRing:
         return self._cooldowns.copy()
 
     def _pool(self, account: Account) -> _Pool:
-        place = (account.name, account.address)
-        found = self._pools.get(place)
+        found = self._pools.get(account.place)
         if found is None:
-            found = self._pools[place] = _Pool()
+            found = self._pools[account.place] = _Pool()
         return found
 
     def _count(self, account: Account, reason: str) -> None:

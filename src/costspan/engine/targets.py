@@ -45,6 +45,10 @@ class Target:
         """For attempts that say nothing of the target's health."""
         self._answers = 0
 
+    def is_at(self, address: Address) -> bool:
+        """Whether it was asked there."""
+        return self.address is address or self.address == address  # mostly the same object until a reload
+
     def is_news(self) -> bool:
         """Whether what one more answer used is worth learning where no choice hangs on it: the first, then some."""
         self._answers += 1
@@ -87,7 +91,7 @@ class Targets:
     def of(self, label: str, account: Account) -> Target:
         """The state of a target, new where it is not known at this address."""
         target = self._targets.pop(label, None)
-        if target is None or target.address != account.address:
+        if target is None or not target.is_at(account.address):
             target = Target(label, account.address, self._pick)
         self._targets[label] = target  # the one used last is at the end
         if len(self._targets) > MAX_TARGETS:
@@ -97,7 +101,7 @@ class Targets:
     def known(self, label: str, account: Account) -> Target | None:
         """The state of a target that was asked before."""
         target = self._targets.get(label)
-        return None if target is None or target.address != account.address else target
+        return None if target is None or not target.is_at(account.address) else target
 
     def newest(self, most: int) -> list[Target]:
         """Those that were asked last, newest first."""

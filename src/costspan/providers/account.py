@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from costspan.providers.kind import spoken
@@ -65,6 +65,13 @@ class Account:
     cloud: Cloud = Cloud()
     rules: tuple[Rule, ...] = ()
     """Models that speak something else."""
+    place: str = field(init=False, repr=False, compare=False)
+    """Name and address, by which connections and keys are kept: in one string, which is hashed once."""
+
+    def __post_init__(self) -> None:
+        at = self.address
+        place = f"{self.name}\n{at.scheme}\n{at.host}\n{at.port}\n{at.base_path}"
+        object.__setattr__(self, "place", place)
 
     @property
     def catalog(self) -> str | None:

@@ -10,10 +10,8 @@ from costspan.transport.tls import default_context
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from costspan.providers.account import Account, Address
+    from costspan.providers.account import Account
     from costspan.wire.http import Connector
-
-_Place = tuple[str, "Address"]
 
 
 class Connections:
@@ -23,19 +21,18 @@ class Connections:
     """
 
     def __init__(self) -> None:
-        self._pools: dict[_Place, Connector] = {}
+        self._pools: dict[str, Connector] = {}
 
     def of(self, account: Account) -> Connector:
         """The connector for `account`, made when first needed."""
-        place = (account.name, account.address)
-        found = self._pools.get(place)
+        found = self._pools.get(account.place)
         if found is None:
-            found = self._pools[place] = _connect(account)
+            found = self._pools[account.place] = _connect(account)
         return found
 
     async def retire(self, accounts: Iterable[Account]) -> None:
         """Close the pools of accounts that are not among `accounts` any more; what is under way ends first."""
-        kept = {(account.name, account.address) for account in accounts}
+        kept = {account.place for account in accounts}
         for place in [place for place in self._pools if place not in kept]:
             await self._pools.pop(place).close()
 
