@@ -63,6 +63,10 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
         "routes: {a: {strategy: race, targets: [demo/x]}}",
         ["gateway.yaml:2:39: routes.a.targets: a race needs two targets"],
     ),
+    "a race of one with itself": (
+        "routes: {a: {strategy: race, targets: [demo/x, {target: demo/x, params: {seed: 1}}]}}",
+        ["gateway.yaml:2:39: routes.a.targets: a race needs two targets"],
+    ),
     "race settings without a race": (
         "routes: {a: {targets: [demo/x], race: {after: 1s}}}",
         ["gateway.yaml:2:39: routes.a.race: the strategy is not race"],
@@ -191,6 +195,9 @@ FINE: dict[str, str] = {
         "authorization: 'Bearer ${KEY}'}}}"
     ),
     "two listeners on ports of the system's choice": "server: {listen: '[::1]:0'}\nadmin: {listen: '[::1]:0'}",
+    "shares of one target with different parameters": (
+        "routes: {a: {strategy: weighted, targets: [demo/x, {target: demo/x, params: {temperature: 1}, weight: 2}]}}"
+    ),
     "a race over one route": "routes: {a: {targets: [demo/x, demo/y]}, b: {strategy: race, targets: [{route: a}]}}",
 }
 
@@ -205,6 +212,14 @@ WARNINGS: dict[str, tuple[str, str]] = {
     "a weight without effect": (
         "providers: {demo: {kind: mock}}\nroutes: {a: {targets: [{target: demo/x, weight: 2}]}}",
         "gateway.yaml:2:49: routes.a.targets[0].weight: has no effect: the strategy is not weighted",
+    ),
+    "what a nested route's own targets say": (
+        "providers: {demo: {kind: mock}}\nroutes: {b: demo/x, a: {targets: [{route: b, lacks: [tools]}, demo/y]}}",
+        "gateway.yaml:2:53: routes.a.targets[0].lacks: has no effect on a route: it belongs to the targets in it",
+    ),
+    "a target twice": (
+        "providers: {demo: {kind: mock}}\nroutes: {a: {targets: [demo/x, demo/y, demo/x]}}",
+        "gateway.yaml:2:40: routes.a.targets[2]: has no effect: demo/x stands above, and is asked once",
     ),
     "the same key twice": (
         "providers: {a: {api_keys: ['${KEY}', '${KEY}']}}",

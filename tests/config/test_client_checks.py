@@ -177,6 +177,10 @@ def test_a_price_that_cannot_be_meant_is_told(
             "prices: {table: [{provider: demo, model: x, input: 0.000003, output: 1}]}",
             ":3:52: prices.table[0].input: very cheap: prices here are USD per million tokens, not per token",
         ),
+        (
+            "ledger: {dir: null}\nbudgets: [{name: a, usd: 1, per: day}, {name: b, usd: 1, per: week}]",
+            ":3:15: ledger.dir: without a ledger, budgets begin at nothing with each start",
+        ),
     ],
 )
 def test_what_may_be_meant_is_a_warning(read: Callable[..., Loaded], text: str, expected: str) -> None:

@@ -20,11 +20,13 @@ from costspan.config.yaml_loader import Path  # noqa: TC001 - a dataclass field'
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from costspan.config.routes import Route
+    from costspan.config.routes import Route, Target
     from costspan.config.schema import Config, Provider, Timeouts
     from costspan.config.values import Secret
 
 _REFERENCE_ONLY = "a secret must be a reference: ${NAME} or file:/run/secrets/name"
+_OF_A_TARGET = ("params", "lacks", "context_length")
+"""What a member of a route cannot say of another route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +125,28 @@ def _route(name: str, route: Route, names: Names) -> Iterator[Finding]:
             yield Finding((*path, "route"), f"unknown route {target.route!r}{suggestion(target.route, names.routes)}")
         if "weight" in target.model_fields_set and route.strategy != "weighted":
             yield Finding((*path, "weight"), "has no effect: the strategy is not weighted", warning=True)
+        yield from _idle(path, target)
+        if route.strategy != "weighted" and _name(target) in map(_name, route.targets[:index]):  # else it is a share
+            yield Finding(path, f"has no effect: {_name(target)} stands above, and is asked once", warning=True)
     if route.timeouts is not None:
         yield from _timeouts(route.timeouts, (*at, "timeouts"))
     yield from _strategy(at, route)
 
 
+def _name(target: Target) -> str:
+    return target.target or f"route {target.route}"
+
+
+def _idle(at: Path, target: Target) -> Iterator[Finding]:
+    for name in _OF_A_TARGET:
+        if target.route is not None and name in target.model_fields_set:
+            yield Finding((*at, name), "has no effect on a route: it belongs to the targets in it", warning=True)
+
+
 def _strategy(at: Path, route: Route) -> Iterator[Finding]:
     if route.strategy == "weighted" and not any(target.weight for target in route.targets):
         yield Finding((*at, "targets"), "the weights add up to 0")
-    if route.strategy == "race" and len(route.targets) == 1 and route.targets[0].route is None:
+    if route.strategy == "race" and len(set(map(_name, route.targets))) == 1 and route.targets[0].route is None:
         yield Finding((*at, "targets"), "a race needs two targets")
     if route.strategy != "race" and route.race is not None:
         yield Finding((*at, "race"), "the strategy is not race")

@@ -65,6 +65,8 @@ def _matches_something(pattern: str, names: Names) -> bool:
 
 def _budgets(config: Config, names: Names) -> Iterator[Finding]:
     known = set(config.attribution.attributes).union(*(key.attributes for key in config.keys))
+    if config.budgets and config.ledger.dir is None:
+        yield Finding(("ledger", "dir"), "without a ledger, budgets begin at nothing with each start", warning=True)
     seen: set[str] = set()
     for index, budget in enumerate(config.budgets):
         at = ("budgets", index)
