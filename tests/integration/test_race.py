@@ -310,6 +310,29 @@ async def test_the_next_target_starts_only_when_the_first_is_late(tmp_path: Path
         assert len(second.requests) == 1, "the first one answered in time"
 
 
+@pytest.mark.parametrize("wins", [True, False])
+async def test_the_time_of_targets_that_ran_side_by_side_counts_once(tmp_path: Path, *, wins: bool) -> None:
+    def late(answer: Answer, seconds: float) -> Answer:
+        gate = asyncio.Event()
+        asyncio.get_running_loop().call_later(seconds, gate.set)
+        return replace(answer, before=[gate])
+
+    async with (
+        FakeUpstream(lambda _: late(BROKEN, 0.2)) as a,
+        FakeUpstream(lambda _: late(openai_reply() if wins else BROKEN, 0.3)) as b,
+        running(tmp_path, racing(a.url, b.url)) as gateway,
+    ):
+        began = time.monotonic()
+        status, headers, _ = await ask(gateway.url, stream=False)
+        took = time.monotonic() - began
+        (exchange,) = await written(gateway, "exchange")
+
+    assert status == (200 if wins else 502)
+    assert 300 <= exchange["upstream_ms"] <= exchange["duration_ms"] <= took * 1000
+    if wins:
+        assert 300 <= float(headers["server-timing"].split(",")[0].removeprefix("upstream;dur=")) <= took * 1000
+
+
 async def test_a_target_that_fails_is_replaced_at_once(tmp_path: Path) -> None:
     async with (
         FakeUpstream(BROKEN) as broken,

@@ -132,11 +132,13 @@ class Executor:
             abandon=self._attempts.abandon,
             now=self._attempts.now,
         )
-        answer = await runners.run(steps, self._patience(call, steps[0]) if race.after is None else race.after)
+        try:
+            answer = await runners.run(steps, self._patience(call, steps[0]) if race.after is None else race.after)
+        finally:  # what was waited for: the race, or what went before the attempt that won
+            until = self._attempts.now() if contest.winner is None else contest.winner.began
+            call.upstream_seconds += until - began
         if answer is None:
             call.contest = None
-        else:
-            call.upstream_seconds += contest.head_start(began)
         return answer
 
     def _may_hedge(self, call: Call, race: Race, route: Route) -> bool:

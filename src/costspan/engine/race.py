@@ -47,10 +47,6 @@ class Contest:
         elif self.winner is not run:
             raise LostRace("another target was first")
 
-    def head_start(self, began: float) -> float:
-        """Seconds from `began`, when the race did, to the start of the attempt that won: waited for, too."""
-        return 0.0 if self.winner is None else max(self.winner.began - began, 0.0)
-
     def lost_by(self, run: Run) -> bool:
         """Whether `run` is one of the losers."""
         return self.winner is not None and self.winner is not run

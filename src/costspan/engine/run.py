@@ -206,7 +206,8 @@ class Run:
             self.attempt = self._final(outcome, error)
             self.whole = None
             self.call.attempts.append(self.attempt)
-            if outcome != "lost_race":  # its time is the winner's too
+            contest = self.call.contest
+            if contest is None or contest.winner is self:  # the time of others in a race is the race's
                 self.call.upstream_seconds += self.elapsed
             self.watch.ended(outcome, error, self.usage if self._usage_is_whole() else None)
             self._observer.attempt_ended(self.attempt)
