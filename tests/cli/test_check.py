@@ -98,3 +98,96 @@ def test_old_prices_are_one_warning(
     warnings = json.loads_object(capsys.readouterr().out)["warnings"]
     assert len(warnings) == len(expected)
     assert all(part in warning for part, warning in zip(expected, warnings, strict=True))
+
+
+MEANINGS = {
+    "cheapest": (
+        "{strategy: cheapest, targets: [demo/x, other/y, other/z]}",
+        "routes.a: other/y, other/z have no price, so the strategy cheapest asks them last",
+    ),
+    "a ceiling": (
+        "{constraints: {max_price: {output: 20}}, targets: [demo/x, other/y]}",
+        "routes.a: other/y has no price, so max_price leaves it out",
+    ),
+    "a ceiling over nobody": (
+        "{strategy: cheapest, constraints: {max_price: {input: 20}}, targets: [other/y]}",
+        (
+            "routes.a: other/y has no price, so max_price leaves it out; nobody is left, "
+            "and every request is answered with 404"
+        ),
+    ),
+    "a race": (
+        "{strategy: race, race: {max_extra_usd: 0.1}, targets: [demo/x, other/y]}",
+        "routes.a: other/y has no price, so max_extra_usd lets no race begin where it would be next",
+    ),
+    "a race without a ceiling": ("{strategy: race, targets: [demo/x, other/y]}", None),
+    "nothing to choose": ("{strategy: cheapest, targets: [other/y]}", None),
+    "a model that the client names": ("{strategy: cheapest, targets: [demo/x, 'other/{model}']}", None),
+    "written order": ("{targets: [demo/x, other/y]}", None),
+}
+
+
+@pytest.mark.parametrize(("route", "expected"), MEANINGS.values(), ids=MEANINGS.keys())
+def test_what_a_missing_price_means_for_a_route(
+    route: str, expected: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, PROVIDERS + TABLE + f"routes:\n  a: {route}\n", as_json=True)
+
+    warnings = json.loads_object(capsys.readouterr().out)["warnings"]
+    assert [warning for warning in warnings if "no price" in warning] == ([expected] if expected else [])
+
+
+PEOPLE = (
+    "routes: {cheap: demo/x}\n"
+    f"keys: [{{name: shop, hash: 'sha256:{'a' * 64}', limits: {{requests_per_minute: 600, concurrency: 50}}}},"
+    f" {{name: free, hash: 'sha256:{'b' * 64}'}}]\n"
+    "attribution: {metric_attributes: [team]}\n"
+    "budgets:\n"
+    "  - {name: all, usd: 1000, per: total}\n"
+    "  - {name: shop, match: {team: shop}, usd: 1.50, per: day, on_exceed: {route: cheap}, shared: 'http://p:9090'}\n"
+)
+
+
+def test_budgets_and_limits_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path, PROVIDERS + TABLE + PEOPLE)
+
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith(("key ", "budget "))] == [
+        "key shop: at most 600 requests a minute, 50 requests at one time",
+        "budget all: 1000 USD in total, all requests; then 402",
+        "budget shop: 1.5 USD a day, team=shop; then route cheap; shared by http://p:9090",
+    ]
+
+
+def test_a_program_is_told_of_budgets_and_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path, PROVIDERS + TABLE + PEOPLE, as_json=True)
+
+    told = json.loads_object(capsys.readouterr().out)
+    assert told["limits"] == [{"key": "shop", "requests_per_minute": 600, "tokens_per_minute": None, "concurrency": 50}]
+    assert told["budgets"] == [
+        {
+            "name": "all",
+            "match": {},
+            "usd": "1000",
+            "per": "total",
+            "warn_at": "0.8",
+            "route": None,
+            "shared": None,
+        },
+        {
+            "name": "shop",
+            "match": {"team": "shop"},
+            "usd": "1.5",
+            "per": "day",
+            "warn_at": "0.8",
+            "route": "cheap",
+            "shared": "http://p:9090",
+        },
+    ]
+
+
+def test_budgets_do_not_count_what_has_no_price(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path, PROVIDERS + "routes: {a: demo/x}\nbudgets: [{name: all, usd: 1, per: day}]\n")
+
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "1 target(s) without a price: their cost will be null, never 0, and no budget counts it"
+    )

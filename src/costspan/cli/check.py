@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costspan import snapshot as snapshots
+from costspan.cli.choices import budget_lines, budget_objects, doubts, limit_lines, limit_objects
 from costspan.cli.exposure import check_exposure
 from costspan.cli.source import EX_CONFIG
 from costspan.errors import ConfigError
@@ -37,11 +39,17 @@ def check(source: Source, *, as_json: bool) -> int:
             print(error, file=sys.stderr)  # noqa: T201 - the output
             print(f"{source.name}: {len(error.problems)} problem(s)", file=sys.stderr)  # noqa: T201 - the output
         return EX_CONFIG
-    warnings = [*snapshot.warnings, *([exposure] if exposure else []), *_old_prices(snapshot)]
+    doubtful = doubts(snapshot, time.time_ns())
+    warnings = [*snapshot.warnings, *([exposure] if exposure else []), *doubtful, *_old_prices(snapshot)]
     rows = list(_targets(snapshot))
     unpriced = [row["target"] for row in rows if row["price"] is None]
     if as_json:
-        print(json.text({"valid": True, "targets": rows, "unpriced": unpriced, "warnings": warnings}))  # noqa: T201 - the output
+        people = {
+            "limits": limit_objects(tuple(snapshot.limits.items())),
+            "budgets": budget_objects(snapshot.budgets),
+        }
+        found = {"valid": True, "targets": rows, "unpriced": unpriced, **people, "warnings": warnings}
+        print(json.text(found))  # noqa: T201 - the output
     else:
         _print(source, snapshot, rows, warnings)
     return 1 if unpriced and snapshot.reject_unpriced else 0
@@ -112,10 +120,13 @@ def _print(source: Source, snapshot: Snapshot, rows: list[json.Object], warnings
         console.print(line, style="bold" if number == 0 else "red" if rows[number - 1]["price"] is None else "")
     console.print("prices: USD per million tokens" if rows else "no routes", style="dim")
     console.print(f"providers: {', '.join(snapshot.accounts) or 'none'}; client keys: {len(snapshot.keys)}")
+    for line in (*limit_lines(tuple(snapshot.limits.items())), *budget_lines(snapshot.budgets)):
+        console.print(line)
     for warning in warnings:
         console.print(f"warning: {warning}", style="yellow")
     if unpriced := sum(row["price"] is None for row in rows):
-        console.print(f"{unpriced} target(s) without a price: their cost will be null, never 0", style="red")
+        uncounted = ", and no budget counts it" if snapshot.budgets else ""
+        console.print(f"{unpriced} target(s) without a price: their cost will be null, never 0{uncounted}", style="red")
 
 
 def _lines(rows: list[json.Object]) -> Iterator[str]:
