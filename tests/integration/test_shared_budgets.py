@@ -128,6 +128,7 @@ FAILURES: dict[str, Answer] = {
     "a query error": Answer(body=b'{"status": "error", "errorType": "bad_data"}'),
     "not a number": told("NaN"),
     "less than nothing": told("-1"),
+    "more than there is": told("1e99999999"),
     "a matrix": Answer(body=b'{"status": "success", "data": {"resultType": "matrix", "result": []}}'),
     "too much": Answer(body=b" " * (MAX_BYTES + 1)),
     "a cut": Answer(body=[b"{", Cut.RESET], framing="chunked"),

@@ -32,6 +32,8 @@ POLL_SECONDS: Final = 15.0
 TIMEOUT_SECONDS: Final = 5.0
 MAX_BYTES: Final = 64 * 1024
 """Of an answer: it holds one number."""
+MAX_USD: Final = Decimal(10) ** 15
+"""More than anybody spends: sums with it have no more digits than are kept."""
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
@@ -126,6 +128,6 @@ def _number(fields: json.Object) -> Decimal:
     if not data["result"]:
         return Decimal(0)
     usd = Decimal(data["result"][0]["value"][1])
-    if not usd.is_finite() or usd < 0:
+    if not usd.is_finite() or not 0 <= usd <= MAX_USD:
         raise ValueError("no amount")
     return usd
