@@ -268,3 +268,47 @@ async def test_a_stop_in_the_middle_of_it_leaves_whole_books_too(tmp_path: Path,
             await openai.connections_open(0)
             await anthropic.connections_open(0)
         assert await tasks_left(before) == []
+
+
+class Faulty:
+    """An observer that breaks its word and raises, once, at the point of that name."""
+
+    def __init__(self, point: str) -> None:
+        self._point: str | None = point
+
+    def _reach(self, point: str) -> None:
+        if point == self._point:
+            self._point = None
+            raise RuntimeError(point)
+
+    def attempt_started(self, _: object) -> None:
+        self._reach("attempt_started")
+
+    def attempt_ended(self, _: object) -> None:
+        self._reach("attempt_ended")
+
+    def exchange_ended(self, *_: object) -> None:
+        """Tell nobody."""
+
+
+@pytest.mark.parametrize("model", ["narrow/m", "race"])
+@pytest.mark.parametrize("point", ["attempt_started", "attempt_ended"])
+async def test_a_fault_of_ours_gives_back_all_that_it_held(tmp_path: Path, point: str, model: str) -> None:
+    async with (
+        FakeUpstream(lambda _: openai_reply()) as openai,
+        FakeUpstream(lambda _: anthropic_reply()) as anthropic,
+        running(tmp_path, config(openai.url, anthropic.url)) as gateway,
+        aiohttp.ClientSession(headers={"x-api-key": KEYS[0]}) as client,
+    ):
+        observers: Any = gateway.gateway.state.engine._observer
+        observers._observers += (Faulty(point),)
+        statuses = []
+        for _ in range(2):
+            body = {"model": model, "messages": [{"role": "user", "content": "hello"}]}
+            async with client.post(f"{gateway.url}/v1/chat/completions", json=body) as response:
+                statuses.append(response.status)
+        assert await settled(gateway.gateway) == {}
+        started, attempts = gateway.records("attempt_started"), gateway.records("attempt")
+
+    assert statuses[1] == 200
+    assert {line["id"] for line in started} == {line["id"] for line in attempts}

@@ -69,22 +69,12 @@ class Attempts:
 
         Raises `UpstreamError`, and `LostRace` where another target was first; its record is written by then.
         """
-        run = Run(
-            call,
-            step,
-            account,
-            prepared,
-            watch,
-            attempt_id=self._identities.attempt_id(),
-            span_id=self._identities.span_id(),
-            clock=self._clock,
-            observer=self._observer,
-            signed_with=self._authorities.secrets,
-        )
-        if (passed := PASSED.get(prepared.dialect.NAME)) is not None:
-            run.usage_asked = passed.usage_of_request(call.fields)
+        run = self._run(call, step, account, prepared, watch)
         response: Response | None = None
         try:
+            run.start()
+            if (passed := PASSED.get(prepared.dialect.NAME)) is not None:
+                run.usage_asked = passed.usage_of_request(call.fields)
             response = await self._send(run, watch.lease.key)
             return await self._beginnings.begin(run, response)
         except UpstreamError as error:
@@ -100,6 +90,24 @@ class Attempts:
             if response is not None:
                 response.close()
             run.end("failed")
+            raise
+
+    def _run(self, call: Call, step: Step, account: Account, prepared: Prepared, watch: Watch) -> Run:
+        try:
+            return Run(
+                call,
+                step,
+                account,
+                prepared,
+                watch,
+                attempt_id=self._identities.attempt_id(),
+                span_id=self._identities.span_id(),
+                clock=self._clock,
+                observer=self._observer,
+                signed_with=self._authorities.secrets,
+            )
+        except BaseException:  # a fault of ours: nobody else would give back what the watch holds
+            watch.ended("failed", None, None)
             raise
 
     def _leave(self, run: Run, response: Response | None) -> None:

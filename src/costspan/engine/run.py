@@ -40,7 +40,7 @@ UNBOUNDED_LOSER = "unbounded_loser"
 
 
 class Run:
-    """Not a value: it changes until `end`. `usage`, `served` and the like are filled in as they become known."""
+    """Not a value: it changes from `start` to `end`. `usage`, `served` and the like are filled in when they are known."""
 
     def __init__(  # noqa: PLR0913 - what an attempt is made of
         self,
@@ -95,7 +95,10 @@ class Run:
         self._price = self._find_price(None)
         self._started = self._start(attempt_id, span_id)
         call.begun += 1
-        observer.attempt_started(self._started)
+
+    def start(self) -> None:
+        """Write the start record. Whatever it comes to, `end` is called afterwards."""
+        self._observer.attempt_started(self._started)
 
     def _find_price(self, served: str | None) -> Price | None:
         raw = self.call.raw
