@@ -40,7 +40,7 @@ UNBOUNDED_LOSER = "unbounded_loser"
 
 
 class Run:
-    """Not a value: it changes from `start` to `end`. `usage`, `served` and the like are filled in when they are known."""
+    """Not a value: it changes from `start` to `end`. `usage` and the like are filled in as they become known."""
 
     def __init__(  # noqa: PLR0913 - what an attempt is made of
         self,
