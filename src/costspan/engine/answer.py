@@ -108,7 +108,11 @@ class Streamed:
             await self._end()
             return b""
         self.complete = self.pipe.told
-        data = await chunk_within(self.response, self._idle, self._deadline - self._now())
+        left = self._deadline - self._now()
+        if left > self._idle:  # nearly always: no deadline can cut the wait short
+            data = await self.response.chunk(self._idle)
+        else:
+            data = await chunk_within(self.response, self._idle, left)
         out = self.pipe.feed(data) if data else self.pipe.finish()
         self._finished = not data
         if self.pipe.failed is not None:

@@ -63,11 +63,13 @@ class Passthrough:
         if self._over():
             return b""
         whole = self._tail + data if self._tail else data
-        end = _boundary(whole)
-        region = whole[:end]
-        self._tail = whole[end:]
-        if len(self._tail) > sse.MAX_EVENT_BYTES:
-            raise Malformed(f"event larger than {sse.MAX_EVENT_BYTES} bytes")
+        if whole.endswith(b"\n\n"):  # nearly always
+            region, self._tail = whole, b""
+        else:
+            end = _boundary(whole)
+            region, self._tail = whole[:end], whole[end:]
+            if len(self._tail) > sse.MAX_EVENT_BYTES:
+                raise Malformed(f"event larger than {sse.MAX_EVENT_BYTES} bytes")
         self._passed += len(data)
         if self._sampled < sample.BYTES:
             self._sample.append(data)

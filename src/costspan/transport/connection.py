@@ -191,12 +191,12 @@ class Connection(asyncio.Protocol):
         self._used = True
         return self.message
 
-    async def wait(self, timeout: float) -> None:
-        """Wait until something happens. Raises `TimeoutError` after `timeout` seconds without."""
-        await self.wait_until(self._loop.time() + timeout)
+    def after(self, seconds: float) -> float:
+        """The time of the loop's clock in so many seconds."""
+        return self._loop.time() + seconds
 
     async def wait_until(self, deadline: float) -> None:
-        """As `wait`, up to a time of the loop's clock."""
+        """Wait until something happens. Raises `TimeoutError` at `deadline`, a time of the loop's clock, without."""
         self._deadline = deadline
         if self._timer is None or self._timer_at > deadline:
             self._arm(deadline)

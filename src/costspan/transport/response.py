@@ -11,7 +11,7 @@ from costspan.transport.decode import Decoder
 from costspan.transport.parser import read_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from aiohttp.http_parser import RawResponseMessage
     from aiohttp.streams import StreamReader
@@ -24,7 +24,17 @@ _CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 class PooledResponse:
     """One answer. `release` is called once with the connection, when the answer is closed."""
 
-    __slots__ = ("_connection", "_decoder", "_payload", "_pieces", "_release", "_unreadable", "headers", "status")
+    __slots__ = (
+        "_connection",
+        "_decoder",
+        "_payload",
+        "_pieces",
+        "_release",
+        "_taken",
+        "_unreadable",
+        "headers",
+        "status",
+    )
 
     def __init__(
         self, connection: Connection, message: RawResponseMessage, release: Callable[[Connection], None]
@@ -45,16 +55,21 @@ class PooledResponse:
         self._connection: Connection | None = connection
         self._payload: StreamReader | None = connection.payload
         self._pieces: list[bytes] = []
+        self._taken = 0
+        """Bytes of the body that were read: less than have come where some wait to be."""
         self._release = release
 
-    async def chunk(self, idle_timeout: float) -> bytes:
+    def chunk(self, idle_timeout: float) -> Coroutine[None, None, bytes]:
         """See the protocol. A body in gzip or deflate is decoded; in any other coding it is a protocol error."""
+        plain = self._decoder is None and not self._unreadable
+        return self._bytes(idle_timeout) if plain else self._decoded(idle_timeout)
+
+    async def _decoded(self, idle_timeout: float) -> bytes:
         decoder = self._decoder
         if decoder is None:
-            data = await self._bytes(idle_timeout)
-            if data and self._unreadable:
+            if await self._bytes(idle_timeout):
                 raise errors.protocol_error("content coding that was not asked for")
-            return data
+            return b""
         while not (data := decoder.take()):
             raw = await self._bytes(idle_timeout)
             if not raw:
@@ -71,8 +86,10 @@ class PooledResponse:
         pieces = self._pieces
         total = sum(map(len, pieces))
         if self._is_here(deadline) and self._payload is not None:
-            pieces.append(self._payload.read_nowait())
-            total += len(pieces[-1])
+            data = self._payload.read_nowait()
+            self._taken += len(data)
+            pieces.append(data)
+            total += len(data)
         else:
             while data := await self._chunk_by(deadline, idle_timeout):
                 total += len(data)
@@ -117,13 +134,15 @@ class PooledResponse:
         connection, payload = self._connection, self._payload
         if connection is None or payload is None:
             raise RuntimeError("the response is closed")
-        while not (data := payload.read_nowait()):
+        while payload.total_bytes == self._taken:
             if payload.is_eof():
                 return b""
             if connection.error is not None:
                 raise connection.error
             try:
-                await connection.wait(idle_timeout)
+                await connection.wait_until(connection.after(idle_timeout))
             except TimeoutError:
                 raise errors.idle_timeout() from None
+        data = payload.read_nowait()
+        self._taken += len(data)
         return data
