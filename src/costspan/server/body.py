@@ -29,7 +29,10 @@ _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 def check_media_type(request: web.BaseRequest) -> None:
     """Raise `ClientError` 415 unless the body is plain JSON in UTF-8 (which also stops cross-site form posts)."""
     check_encoding(request)
-    media_type, _, rest = request.headers.get("Content-Type", "").partition(";")
+    content_type = request.headers.get("Content-Type", "")
+    if content_type == JSON:
+        return
+    media_type, _, rest = content_type.partition(";")
     if media_type.strip().lower() != JSON:
         raise ClientError("the Content-Type must be application/json", status=415, code="unsupported_media_type")
     for parameter in rest.split(";"):
@@ -73,7 +76,7 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes:
     size = 0
     content = request.content
     while not content.at_eof():
-        chunk = await content.readany() if content.is_eof() else await _patiently(content)
+        chunk = content.read_nowait() if content.is_eof() else await _patiently(content)
         size += len(chunk)
         if size > limit:
             raise too_large(limit)

@@ -28,7 +28,9 @@ HEADER: Final = "x-costspan-dry-run"
 
 def is_wanted(request: web.BaseRequest) -> bool:
     """Whether a request is only to be played through. Raises `ClientError` for any word but true and false."""
-    words = {word.strip().lower() for word in request.headers.getall(HEADER, ("false",))}
+    if HEADER not in request.headers:
+        return False
+    words = {word.strip().lower() for word in request.headers.getall(HEADER)}
     if words not in ({"true"}, {"false"}):  # whoever misspelt it does not want to spend money
         raise ClientError("expected true or false", param=HEADER)
     return words == {"true"}

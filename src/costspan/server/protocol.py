@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import http_exceptions, web
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
-from costspan.dialects import CLIENT_DIALECTS
 from costspan.dialects.types import ErrorAnswer
 from costspan.server import errors, paths
 from costspan.server.refusals import OTHER, Refusals
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from aiohttp.http_parser import RawRequestMessage
     from aiohttp.streams import StreamReader
 
-    from costspan.engine.translate import Client
 
 HEADER_SECONDS = 10.0
 """From the connection to the end of the first request's headers."""
@@ -41,7 +39,6 @@ READ_BUFFER = 16 * 1024
 """aiohttp's default holds 1.25 MiB for each stream whose client does not read (reliability notes, fact 7)."""
 
 _log = logging.getLogger(__name__)
-_DIALECT: Client = CLIENT_DIALECTS["openai-chat"]
 _POST = b"POST /"
 MAX_PATH = 512
 """So much of a path is looked at for the dialect of an error."""
@@ -63,7 +60,7 @@ _REASONS = (
 class Protocol(RequestHandler):
     """One client connection."""
 
-    __slots__ = ("_dialect", "_first", "_guard", "_new_id", "refusals")
+    __slots__ = ("_first", "_guard", "_new_id", "_path", "refusals")
 
     def __init__(self, manager: Server, **arguments: Any) -> None:  # noqa: ANN401 - aiohttp's own arguments
         super().__init__(manager, **arguments)
@@ -71,7 +68,7 @@ class Protocol(RequestHandler):
         self.refusals = manager.refusals
         self._first: asyncio.TimerHandle | None = None
         self._guard: StallGuard | None = None
-        self._dialect = _DIALECT
+        self._path = b""
 
     @property
     def stalled(self) -> bool:
@@ -108,10 +105,9 @@ class Protocol(RequestHandler):
         await super()._drain_helper()
 
     def data_received(self, data: bytes) -> None:
-        """Note which dialect an error is to be told in; end a body whose framing breaks before it is whole."""
+        """Note the path, for the dialect of an error; end a body whose framing breaks before it is whole."""
         if data.startswith(_POST):
-            path = data[len(_POST) - 1 : len(_POST) + MAX_PATH].partition(b" ")[0].partition(b"?")[0]
-            self._dialect = paths.client_of(path.decode("latin-1"))
+            self._path = data[len(_POST) - 1 : len(_POST) + MAX_PATH].partition(b" ")[0].partition(b"?")[0]
         super().data_received(data)
         request = self._current_request
         if request is not None and self._messages and isinstance(self._messages[-1][0], _ErrInfo):
@@ -152,7 +148,9 @@ class Protocol(RequestHandler):
             self.refusals.note(status, code, OTHER, OTHER, request_id)
         answer = ErrorAnswer(status, code, text, request_id)
         headers = {"allow": "GET, POST"} if status == 405 else {}  # noqa: PLR2004 - method not allowed
-        return errors.response(answer, self._dialect, {**headers, "connection": "close"})
+        return errors.response(
+            answer, paths.client_of(self._path.decode("latin-1")), {**headers, "connection": "close"}
+        )
 
     def log_exception(self, *_args: Any, **kw: Any) -> None:  # noqa: ANN401 - aiohttp's signature
         """Say that something failed, not what was in it."""

@@ -231,7 +231,10 @@ def _plain(value: object) -> object:
 
 def _json_line(fields: Mapping[str, object]) -> str:
     """One JSON object in ASCII. Control characters are escaped by the encoder, the rest here."""
-    return redact(_NOT_PLAIN.sub(_escape, json.text(fields)))
+    line = json.text(fields)
+    if not (line.isascii() and line.isprintable()):
+        line = _NOT_PLAIN.sub(_escape, line)
+    return redact(line)
 
 
 def _text_line(fields: Mapping[str, object]) -> str:
