@@ -130,7 +130,7 @@ def _call(started: AttemptStarted) -> bytes:
             "index": started.index,
             "span_id": started.span_id,
         }
-        started.encoded = _line(own, _request(started.origin))[1:-1]
+        started.encoded = b"%s,%s" % (_written(own)[1:-1], _request(started.origin))
     return started.encoded
 
 
@@ -152,21 +152,25 @@ def _request(origin: Origin) -> bytes:
             "parent_span_id": origin.parent_span_id,
             "config_generation": origin.config_generation,
         }
-        origin.encoded = encode(own)[1:-1]
+        origin.encoded = _written(own)[1:]
     return origin.encoded
 
 
 def _line(own: json.Object, shared: bytes) -> bytes:
     """A line of its own fields and of shared ones, which end with the brace."""
-    return b"%s,%s\n" % (encode(own)[:-2], shared)
+    return b"%s,%s\n" % (_written(own)[:-1], shared)
 
 
 def encode(fields: json.Object) -> bytes:
     """One line. Text that is not Unicode and numbers beyond 64 bits are mended: a record is never lost over them."""
+    return _written(fields) + b"\n"
+
+
+def _written(fields: json.Object) -> bytes:
     try:
-        return json.dumps(fields) + b"\n"
+        return json.dumps(fields)
     except Malformed:
-        return json.dumps(_mended(fields)) + b"\n"
+        return json.dumps(_mended(fields))
 
 
 def money(usd: Decimal | None) -> str | None:
@@ -213,6 +217,8 @@ def _summed_parts(attempts: Sequence[Attempt]) -> dict[str, str]:
 
 def _units(units: Mapping[str, int | Decimal]) -> json.Object:
     """Counts as they are; decimals as JSON numbers with every digit."""
+    if not units:
+        return {}
     return {name: n if isinstance(n, int) else json.Fragment(_plain(n).encode()) for name, n in units.items()}
 
 
