@@ -92,7 +92,10 @@ class Timeouts(Section):
     """How long to wait in each phase of an attempt. What is absent is inherited."""
 
     connect: Duration | None = Field(default=None, description="until the connection, TLS included, stands")
-    first_token: Duration | None = Field(default=None, description="from the request sent to the first content")
+    first_token: Duration | None = Field(
+        default=None,
+        description="from the request sent to the first content of a stream; whole answers get their share of `total`",
+    )
     idle: Duration | None = Field(
         default=None, description="between two events of a stream; comments and pings count as signs of life"
     )
@@ -103,7 +106,10 @@ class DefaultTimeouts(Timeouts):
     """The timeouts of routes and providers that do not say otherwise. null: no limit."""
 
     connect: Duration | None = Field(default=5.0, description="until the connection, TLS included, stands")
-    first_token: Duration | None = Field(default=60.0, description="from the request sent to the first content")
+    first_token: Duration | None = Field(
+        default=60.0,
+        description="from the request sent to the first content of a stream; whole answers get their share of `total`",
+    )
     idle: Duration | None = Field(
         default=60.0, description="between two events of a stream; comments and pings count as signs of life"
     )
