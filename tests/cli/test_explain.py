@@ -143,6 +143,10 @@ def test_the_size_of_the_body_is_that_of_the_prompt(folder: Path) -> None:
     [
         ({"model": "chta"}, "nearest: chat"),
         ({"dialect": "openai-cat"}, "is no dialect that clients speak; did you mean openai-chat?"),
+        (
+            {"dialect": "klingon"},
+            "'klingon' is no dialect that clients speak; they are anthropic-messages, gemini-generate, openai-chat, ",
+        ),
         ({"dialect": "cohere-rerank"}, "is no dialect"),
         ({"dialect": "openai-speech"}, "a request in openai-speech needs --body"),
         ({"body": b"{"}, "not valid JSON"),

@@ -111,7 +111,8 @@ def _client(dialect: str | None) -> Client:
     dialect = dialect or USUAL
     client = CLIENTS.get(dialect)
     if client is None:
-        raise _Unusable(f"{dialect!r} is no dialect that clients speak" + suggestion(dialect, CLIENTS))
+        hint = suggestion(dialect, CLIENTS) or f"; they are {', '.join(CLIENTS)}"
+        raise _Unusable(f"{dialect!r} is no dialect that clients speak{hint}")
     return client
 
 
