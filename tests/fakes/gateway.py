@@ -10,9 +10,10 @@ from costspan.cli.source import Source
 from costspan.wire import json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from costspan.ledger.records import Attempt, AttemptStarted, Exchange
     from costspan.server.app import Gateway
 
 PRICES = """
@@ -42,12 +43,37 @@ class Running:
         return [record for record in found if kind is None or record["type"] == kind]
 
 
+class Healing:
+    """Forgets after each attempt how its target and its key are: for tests whose every request fails."""
+
+    def __init__(self) -> None:
+        self.gateway: Gateway | None = None
+
+    def attempt_started(self, started: AttemptStarted) -> None:
+        pass
+
+    def attempt_ended(self, _: Attempt) -> None:
+        assert self.gateway is not None
+        self.gateway.targets.forget()
+        self.gateway.keys.retire(())
+
+    def exchange_ended(self, exchange: Exchange, attempts: Sequence[Attempt]) -> None:
+        pass
+
+
 @contextlib.asynccontextmanager
-async def running(folder: Path, config: str, *, prices: str = PRICES, more: str = "") -> AsyncIterator[Running]:
-    """Write `config` to `folder` and serve it. Listener and ledger are set here."""
+async def running(
+    folder: Path, config: str, *, prices: str = PRICES, more: str = "", heals: bool = False
+) -> AsyncIterator[Running]:
+    """Write `config` to `folder` and serve it. Listener and ledger are set here.
+
+    `heals`: no target is left alone and no key stands back, however often they fail.
+    """
     text = f"server: {{listen: '127.0.0.1:0'{more}}}\nledger: {{dir: {folder}/ledger}}\n{config}\n{prices}"
     (folder / "gateway.yaml").write_text(text)
-    gateway = build(Source(folder / "gateway.yaml"), listen=None)
+    healing = Healing()
+    gateway = build(Source(folder / "gateway.yaml"), listen=None, observers=(healing,) if heals else ())
+    healing.gateway = gateway
     async with gateway:
         yield Running(gateway, folder)
 

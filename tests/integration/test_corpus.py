@@ -45,7 +45,7 @@ async def test_an_answer_passes_byte_for_byte(tmp_path: Path, name: str) -> None
         body["stream_options"] = {"include_usage": True}
     async with (
         FakeUpstream(replay(row)) as upstream,
-        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+        running(tmp_path, host(row, upstream.url), prices=PRICES, heals=True) as gateway,
     ):
         status, got = await post(gateway, row.dialect, body, stream=row.stream)
         (attempt,) = gateway.records("attempt")
@@ -67,7 +67,7 @@ async def test_usage_that_was_not_asked_for_is_taken_out_and_nothing_else(tmp_pa
     body.pop("stream_options", None)
     async with (
         FakeUpstream(replay(row)) as upstream,
-        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+        running(tmp_path, host(row, upstream.url), prices=PRICES, heals=True) as gateway,
     ):
         status, got = await post(gateway, row.dialect, body, stream=True)
         sent = json.loads_object(upstream.requests[0].body)
@@ -93,7 +93,7 @@ async def test_google_s_client_that_asks_for_no_events_gets_the_recorded_array(t
     (row,) = (row for row in STREAMS.values() if row.framing == "json-array")
     async with (
         FakeUpstream(replay(row)) as upstream,
-        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+        running(tmp_path, host(row, upstream.url), prices=PRICES, heals=True) as gateway,
         aiohttp.ClientSession() as client,
         client.post(f"{gateway.url}/v1beta/models/recorded:streamGenerateContent", json=again(row)) as response,
     ):
@@ -140,7 +140,7 @@ async def test_every_client_is_told_the_same_and_the_bill_is_the_provider_s(tmp_
     row = GOOD[name]
     async with (
         FakeUpstream([replay(row) for _ in CLIENT_DIALECTS]) as upstream,
-        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+        running(tmp_path, host(row, upstream.url), prices=PRICES, heals=True) as gateway,
     ):
         answers = {
             client: await post(gateway, client, asking(client, stream=row.stream), stream=row.stream)
@@ -171,7 +171,7 @@ async def test_an_error_about_the_request_comes_through(tmp_path: Path, name: st
     row = FAILED[name]
     async with (
         FakeUpstream([replay(row) for _ in CLIENT_DIALECTS]) as upstream,
-        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+        running(tmp_path, host(row, upstream.url), prices=PRICES, heals=True) as gateway,
     ):
         answers = [
             await post(gateway, client, asking(client, stream=False), stream=False) for client in CLIENT_DIALECTS
@@ -211,7 +211,7 @@ PAIRS = [
 async def test_small_pieces_on_the_wire_change_nothing(tmp_path: Path, row: Row, client: str) -> None:
     async with (
         FakeUpstream([replay(row, 1), replay(row, 7)]) as upstream,
-        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+        running(tmp_path, host(row, upstream.url), prices=PRICES, heals=True) as gateway,
     ):
         answers = [await post(gateway, client, asking(client, stream=True), stream=True) for _ in range(2)]
         attempts = gateway.records("attempt")
@@ -233,7 +233,7 @@ async def test_a_stream_that_ends_early_is_never_a_success(tmp_path: Path, row: 
     parts = beginnings(row)
     async with (
         FakeUpstream([answering(row, part) for part in parts]) as upstream,  # HTTP says: complete
-        running(tmp_path, host(row, upstream.url), prices=PRICES) as gateway,
+        running(tmp_path, host(row, upstream.url), prices=PRICES, heals=True) as gateway,
     ):
         got = [await post(gateway, client, asking(client, stream=True), stream=True) for _ in parts]
         attempts = gateway.records("attempt")

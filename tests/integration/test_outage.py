@@ -185,6 +185,34 @@ async def test_when_every_target_waits_for_its_rate_limit_the_client_is_told_for
     assert asked <= 4, "the two, and each once more as a last resort"
 
 
+async def test_an_account_whose_key_is_not_accepted_says_so_and_is_not_asked_again_and_again(tmp_path: Path) -> None:
+    refused = Answer(401, headers=(("content-type", "application/json"),), body=b'{"error":{"message":"bad key"}}')
+    async with (
+        FakeUpstream(lambda _: refused) as up,
+        running(tmp_path, routes(up.url)) as gateway,
+        aiohttp.ClientSession() as client,
+    ):
+        replies = [await ask(client, gateway.url) for _ in range(10)]
+
+    assert {(reply.status, reply.body["error"]["code"]) for reply in replies} == {(502, "upstream_auth")}
+    assert replies[-1].body["error"]["message"] == (
+        "the provider accepts no key of the account: it is asked again when the key has changed"
+    )
+    assert len(up.requests) <= 2, "and once more as a last resort"
+
+
+async def test_a_target_whose_breaker_opens_is_not_tried_again(tmp_path: Path) -> None:
+    async with (
+        FakeUpstream(lambda _: DOWN) as up,
+        running(tmp_path, "defaults: {retries: 10}" + routes(up.url)) as gateway,
+        aiohttp.ClientSession() as client,
+    ):
+        reply = await ask(client, gateway.url)
+
+    assert reply.status == 503
+    assert len(up.requests) == 5, "after five failures in a row it is left alone"
+
+
 async def test_a_failed_attempt_at_a_bad_request_says_nothing_of_the_target(tmp_path: Path) -> None:
     refused = Answer(status=400, headers=(("content-type", "application/json"),), body=b'{"error":{"message":"no"}}')
     async with (

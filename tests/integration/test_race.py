@@ -467,14 +467,14 @@ routes:
 
 
 class LongTailed:
-    """A target that answers in 10 ms, and one time in forty in 400."""
+    """A target that answers in 30 ms, and one time in forty in a second."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
 
     def __call__(self, _: Request) -> Answer:
         gate = asyncio.Event()
-        asyncio.get_running_loop().call_later(0.4 if self._chance.random() < 1 / 40 else 0.01, gate.set)
+        asyncio.get_running_loop().call_later(1.0 if self._chance.random() < 1 / 40 else 0.03, gate.set)
         return openai_stream((gate, "x"), usage=USAGE)
 
 

@@ -193,3 +193,35 @@ async def test_a_budget_that_others_have_used_up_refuses_here_too(tmp_path: Path
         )
 
     assert (before, after, others) == (200, 402, 200)
+
+
+async def test_a_fault_of_ours_does_not_end_the_asking(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first poll fails in a way that nobody has thought of; the next one goes well."""
+    monkeypatch.setattr(shared_budgets, "POLL_SECONDS", 0.001)
+    async with FakeUpstream(lambda _: told("7")) as prometheus:
+        here = Here(prometheus.url)
+        polls = 0
+
+        class Clumsy(SharedBudgets):
+            async def poll(self) -> None:
+                nonlocal polls
+                polls += 1
+                if polls == 1:
+                    raise RuntimeError("secret-canary")
+                await super().poll()
+
+        task = asyncio.get_running_loop().create_task(Clumsy(here.gate, here.clock, lambda: 0.5).run())
+        await prometheus.received(1)
+        for _ in range(1000):
+            if here.spent == D(7):
+                break
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert here.spent == D(7)
+    assert "RuntimeError" in caplog.text
+    assert "secret-canary" not in caplog.text

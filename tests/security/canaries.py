@@ -11,11 +11,20 @@ DEBUG = (
 from costspan.telemetry import logs
 quiet = logs.configure
 logs.configure = lambda *_: quiet("DEBUG")
+from costspan.engine.keys import KeyRing
+from costspan.engine.targets import Target
+from costspan.engine.watch import Watch
+ended = Watch.ended
+def end(self, *how):
+    ended(self, *how)
+    self._target.breaker = Target("", self.lease.account.address, lambda: 0.5).breaker
+Watch.ended = end
+KeyRing.ready_at = lambda self, account, now: now
 from costspan.cli import main
 main()
 """,
 )
-"""The program with its log level turned all the way up."""
+"""The program with its log level turned all the way up. It goes on asking who fails: every word has to pass by."""
 
 
 def forms(canary: str) -> list[bytes]:

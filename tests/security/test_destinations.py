@@ -133,7 +133,7 @@ async def test_no_request_can_name_a_destination(tmp_path: Path, connects: set[o
     async with (
         FakeUpstream(lambda _: openai_reply()) as one,
         FakeUpstream(lambda _: anthropic_reply()) as two,
-        running(tmp_path, two_kinds(one.url, two.url)) as gateway,
+        running(tmp_path, two_kinds(one.url, two.url), heals=True) as gateway,
     ):
         requests = [
             post(body.replace(b'"chat"', model)) for body in BODIES.values() for model in (b'"chat"', b'"claude"')
@@ -167,7 +167,7 @@ async def test_a_redirect_is_never_followed(tmp_path: Path, connects: set[object
         location = Answer(status=status, headers=(("location", f"{thief.url}/v1/x"), ("content-type", "text/html")))
         async with (
             FakeUpstream(location) as up,
-            running(tmp_path, "defaults: {retries: 0}" + two_kinds(up.url, up.url)) as gateway,
+            running(tmp_path, "defaults: {retries: 0}" + two_kinds(up.url, up.url), heals=True) as gateway,
             connected(gateway.url) as connection,
         ):
             for surface in REDIRECTED:

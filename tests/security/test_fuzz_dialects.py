@@ -56,7 +56,10 @@ HI: dict[str, dict[str, Any]] = {
 
 @asynccontextmanager
 async def serving(folder: Path, script: Script) -> AsyncIterator[Running]:
-    async with FakeUpstream(script, reads=True) as upstream, running(folder, accounts(upstream.url)) as gateway:
+    async with (
+        FakeUpstream(script, reads=True) as upstream,
+        running(folder, accounts(upstream.url), heals=True) as gateway,
+    ):
         yield gateway
 
 

@@ -73,7 +73,7 @@ def leaks(raw: bytes) -> list[str]:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
 async def test_a_key_in_a_providers_error_is_not_shown(tmp_path: Path, status: int, said: str) -> None:
     answer = failing(status, message=f"Bad key: {said} (see the docs)", code=said, param=said)
-    async with FakeUpstream(answer) as up, running(tmp_path, config(up.url)) as gateway:
+    async with FakeUpstream(answer) as up, running(tmp_path, config(up.url), heals=True) as gateway:
         for surface in CHAT:
             for model in ("chat", "claude"):
                 reply = await send(gateway.url, post(surface.asked(model=model), path=surface.at(model)))
@@ -90,7 +90,7 @@ async def test_a_key_in_an_error_inside_a_stream_is_not_shown(tmp_path: Path, sa
     event = b"data: " + json.dumps({"error": {"message": f"Bad key: {said}", "type": "x", "code": said}}) + b"\n\n"
     async with (
         FakeUpstream(Answer(headers=STREAM_HEADERS, body=event)) as up,
-        running(tmp_path, config(up.url)) as gateway,
+        running(tmp_path, config(up.url), heals=True) as gateway,
     ):
         for surface in STREAMED:
             reply = await send(
@@ -112,7 +112,7 @@ async def test_a_key_in_an_error_after_the_first_content_is_not_shown(tmp_path: 
     answer = Answer(headers=STREAM_HEADERS, body=[first, second, gate, event], framing="chunked")
     async with (
         FakeUpstream(answer) as up,
-        running(tmp_path, config(up.url)) as gateway,
+        running(tmp_path, config(up.url), heals=True) as gateway,
         connected(gateway.url) as connection,
     ):
         body, path = surface.asked(streaming(surface), "openai"), surface.at("openai")
@@ -141,7 +141,7 @@ RAW: dict[str, bytes] = {
 @pytest.mark.parametrize("status", [400, 500])
 async def test_a_strange_error_body_becomes_ours(tmp_path: Path, status: int, body: bytes) -> None:
     answer = Answer(status=status, headers=(("content-type", "text/html"),), body=body)
-    async with FakeUpstream(answer) as up, running(tmp_path, config(up.url)) as gateway:
+    async with FakeUpstream(answer) as up, running(tmp_path, config(up.url), heals=True) as gateway:
         for model in ("chat", "claude"):
             reply = await send(gateway.url, post(asked(model=model)))
 
@@ -154,7 +154,10 @@ async def test_a_strange_error_body_becomes_ours(tmp_path: Path, status: int, bo
 
 async def test_a_providers_code_reaches_the_client_and_is_no_label(tmp_path: Path) -> None:
     """A provider could make up a new one each time: the error types of records and metrics are ours."""
-    async with FakeUpstream(failing(400, code="made_up_7f3a")) as up, running(tmp_path, config(up.url)) as gateway:
+    async with (
+        FakeUpstream(failing(400, code="made_up_7f3a")) as up,
+        running(tmp_path, config(up.url), heals=True) as gateway,
+    ):
         reply = await send(gateway.url, post(asked()))
         metrics = await send(gateway.url, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         (exchange,) = gateway.records("exchange")
@@ -185,7 +188,7 @@ def context(folder: Path, name: str, days: str) -> ssl.SSLContext:
 @pytest.mark.parametrize(("name", "days"), CERTIFICATES.values(), ids=CERTIFICATES.keys())
 async def test_a_certificate_that_is_not_trusted_ends_the_attempt(tmp_path: Path, name: str, days: str) -> None:
     server = context(tmp_path, name, days)
-    async with FakeUpstream(ssl_context=server) as up, running(tmp_path, config(up.url)) as gateway:
+    async with FakeUpstream(ssl_context=server) as up, running(tmp_path, config(up.url), heals=True) as gateway:
         reply = await send(gateway.url, post(asked()))
         (attempt,) = gateway.records("attempt")
 

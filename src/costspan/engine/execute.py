@@ -205,11 +205,16 @@ class Executor:
         if error.category in _ABOUT_THE_KEY and tries.keys_left and self._attempts.has_key(candidate.account):
             tries.keys_left -= 1  # another key of the pool may do what this one may not
             return 0.0
-        if tries.made >= candidate.step.policy.retries:
+        if tries.made >= candidate.step.policy.retries or self._is_left_alone(candidate):
             return None
         pause = self._pause(call, error, tries.made)
         tries.made += pause is not None
         return pause
+
+    def _is_left_alone(self, candidate: Candidate) -> bool:
+        """Whether the target's breaker has just opened: there is nothing to wait for."""
+        target = self._targets.known(candidate.step.label, candidate.account)
+        return target is not None and target.breaker.state(self._attempts.now()) == "open"
 
     def _pause(self, call: Call, error: UpstreamError, tries: int) -> float | None:
         """Seconds to wait before the same target is asked again; None when it should not, or there is no time."""
@@ -244,7 +249,15 @@ def _passed_over(passed: Sequence[Passed]) -> Exhausted:
             reached=False,
         )
         return Exhausted(last)
-    if reasons == {"keys"} and seconds is not None:
+    if reasons == {"keys"} and seconds is None:
+        last = UpstreamError(
+            "the provider accepts no key of the account: it is asked again when the key has changed",
+            kind="upstream_auth",
+            category=Category.AUTH,
+            reached=False,
+        )
+        return Exhausted(last)
+    if reasons == {"keys"}:
         last = UpstreamError(
             "every target of this route waits for its rate limit",
             kind="rate_limit",

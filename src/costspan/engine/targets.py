@@ -125,6 +125,11 @@ class Targets:
             self._routes.move_to_end(name)
         return route
 
+    def forget(self) -> None:
+        """Begin anew with all targets: they are well, and nobody knows how fast."""
+        self._targets.clear()
+        self._last_resorts.clear()
+
     def health(self, now: float) -> dict[tuple[str, str], float]:
         """By provider and model: 1 well, 0.5 to be tried again, 0 left alone. May be called on any thread."""
         found: dict[tuple[str, str], float] = {}

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from costspan.ledger.spent import Spent
+from costspan.server.protocol import traceback_only
 from costspan.server.shared_budgets import SharedBudgets
 
 if TYPE_CHECKING:
@@ -84,7 +85,10 @@ class Budgets:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(SAVE_SECONDS)
-            await self._save()
+            try:
+                await self._save()
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end what keeps the sums
+                _log.error("budgets: unhandled %s", type(error).__name__, exc_info=traceback_only(error))
 
     async def _save(self) -> None:
         """Write the sums, unless the ledger still lacks lines of what is in them, or nothing has changed."""

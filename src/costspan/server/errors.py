@@ -51,7 +51,9 @@ def from_upstream_error(error: UpstreamError, exchange_id: str, tried: tuple[jso
     code = _OWN_CODES.get(error.kind, code)
     if error.status in _ABOUT_THE_REQUEST and status < 500 and error.category is not Category.RATE_LIMIT:  # noqa: PLR2004
         status, code = error.status, error.code or code
-    message = error.message if status < 500 else f"{_lead(error)}: {error.message}"  # noqa: PLR2004 - server errors
+    message = error.message
+    if status >= 500 and (tried or error.reached):  # noqa: PLR2004 - server errors
+        message = f"{_lead(error)}: {message}"
     return ErrorAnswer(status, code, message, exchange_id, error.param, tried)
 
 

@@ -16,6 +16,7 @@ import aiohttp
 from costspan.config.labels import label_name
 from costspan.errors import Malformed
 from costspan.routing.budget import DAY_SECONDS, Shared
+from costspan.server.protocol import traceback_only
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ class SharedBudgets:
     async def run(self) -> None:
         """Ask again and again, until cancelled. Without budgets that are shared it only looks whether there are any."""
         while True:
-            await self.poll()
+            try:
+                await self.poll()
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the asking
+                _log.error("shared budgets: unhandled %s", type(error).__name__, exc_info=traceback_only(error))
             await asyncio.sleep(POLL_SECONDS * (0.8 + 0.4 * self._pick()))
 
     async def poll(self) -> None:
