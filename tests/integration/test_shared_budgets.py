@@ -202,14 +202,14 @@ async def test_a_fault_of_ours_does_not_end_the_asking(
     monkeypatch.setattr(shared_budgets, "POLL_SECONDS", 0.001)
     async with FakeUpstream(lambda _: told("7")) as prometheus:
         here = Here(prometheus.url)
-        polls = 0
+        polls, canary = 0, "secret-" + "canary"
 
         class Clumsy(SharedBudgets):
             async def poll(self) -> None:
                 nonlocal polls
                 polls += 1
                 if polls == 1:
-                    raise RuntimeError("secret-canary")
+                    raise RuntimeError(canary)
                 await super().poll()
 
         task = asyncio.get_running_loop().create_task(Clumsy(here.gate, here.clock, lambda: 0.5).run())
