@@ -121,7 +121,9 @@ def test_the_demo_shows_a_table_and_ends(tmp_path: Path) -> None:
 
     assert ended.returncode == 0, ended.stderr
     assert "8 requests sent, 0 failed" in ended.stdout
-    assert "smart" in ended.stdout
+    routes = {line.split()[0] for line in ended.stdout.splitlines() if re.match(r"  [a-z]+ .* \d+\.\d{6} ", line)}
+    assert {"smart", "cheap", "quick", "flaky", "total"} == routes
+    assert re.search(r"^  cheap +llama-3.3-70b-versatile +2 ", ended.stdout, re.MULTILINE), "listed last, and cheapest"
 
 
 def test_make_knows_its_target() -> None:

@@ -39,7 +39,8 @@ providers:
   gemini: {{base_url: "{gemini}/v1beta", api_key: demo}}
 routes:
   smart: {{targets: [anthropic/claude-sonnet-5, openai/gpt-5.4]}}
-  cheap: {{targets: [groq/llama-3.3-70b-versatile, openai/gpt-5.4-mini]}}
+  cheap: {{strategy: cheapest, targets: [openai/gpt-5.4-mini, groq/llama-3.3-70b-versatile]}}
+  quick: {{strategy: race, race: {{after: 0s}}, targets: [gemini/gemini-2.5-flash, groq/llama-3.3-70b-versatile]}}
   flaky: {{targets: [openai/error-500, gemini/gemini-2.5-flash]}}
 defaults: {{retries: 0}}
 attribution:
@@ -106,9 +107,9 @@ def _introduce(gateway: Gateway, urls: dict[str, str], config: Path) -> None:
 
 
 def _requests(count: int) -> Iterator[tuple[str, json.Object, dict[str, str]]]:
-    """Path, body and headers of each request: four dialects, streamed and not, three routes, two teams."""
+    """Path, body and headers of each request: four dialects, streamed and not, four routes, two teams."""
     for number in range(count):
-        model = ("smart", "cheap", "smart", "flaky")[number % 4]
+        model = ("smart", "cheap", "quick", "flaky")[number % 4]
         stream = number % 2 == 1
         headers = {"x-team": ("search", "checkout")[number // 2 % 2], "x-feature": "demo"}
         path, body = _asked(number // 4 % 4, model, _QUESTIONS[number % len(_QUESTIONS)], stream=stream)
@@ -157,6 +158,7 @@ Try:
   curl {gateway.url}/v1/chat/completions -H 'content-type: application/json' -H 'x-team: me' -i \\
     -d '{{"model": "smart", "messages": [{{"role": "user", "content": "hello"}}]}}'
   {_command()} report --ledger {ledger} --by team --by model
+  {_command()} explain --url {gateway.url} --model cheap   # or smart, quick, flaky: who is asked, and why
   curl {gateway.url}/metrics
 """)
 
