@@ -223,11 +223,18 @@ async def test_keys_that_all_wait_are_asked_as_a_last_resort_once_a_second() -> 
 async def test_a_providers_own_path_neither_asks_nor_tells_how_a_model_is() -> None:
     door = Door()
     await door.ended("failed", DOWN, times=5)
+    penalty = door.targets.of("p/m", ACCOUNT).timing.expected(door.now, 10, streamed=True)
+    door.now += 0.5
     watch = await door.attempt(door.call(raw=True))
     assert watch is not None
     watch.content()
     watch.ended("ok", None, None)
     assert door.health == 0.0
+    assert door.targets.of("p/m", ACCOUNT).timing.first_token(door.now) is None
+    slow = await door.attempt(door.call(raw=True))
+    assert slow is not None
+    slow.ended("failed", DOWN, None)
+    assert door.targets.of("p/m", ACCOUNT).timing.expected(door.now, 10, streamed=True) < penalty, "it fades on"
 
 
 async def test_nobody_waits_in_line_for_one_who_is_ill() -> None:

@@ -42,7 +42,8 @@ class Permits:
 
     async def grant(self, call: Call, step: Step, account: Account) -> Watch | None:
         """What watches the attempt that may begin now; None where none may, and `call` has a note of why."""
-        target = self.targets.of(step.label, account)
+        remembered = self.targets.of if call.raw is None else self.targets.apart  # a path says nothing of models
+        target = remembered(step.label, account)
         if not self._slots.try_acquire(account):
             if self._is_ill(call, step, target):  # nobody waits in line to be told so
                 return None

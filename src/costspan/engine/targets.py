@@ -98,6 +98,10 @@ class Targets:
             del self._targets[next(iter(self._targets))]
         return target
 
+    def apart(self, label: str, account: Account) -> Target:
+        """A target of which nothing is known, and nothing will be remembered."""
+        return Target(label, account.address, self._pick)
+
     def known(self, label: str, account: Account) -> Target | None:
         """The state of a target that was asked before."""
         target = self._targets.get(label)
