@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from costspan.telemetry.metrics import Gauges, Metrics
+from costspan.telemetry.prometheus import name_of
 from deploy.manifests import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -91,6 +93,51 @@ def test_prometheus_keeps_one_copy_of_the_cost() -> None:
     assert rule["action"] == "drop"
     assert re.fullmatch(rule["regex"], "costspan_cost_usd_total")
     assert re.fullmatch(rule["regex"], "gen_ai_client_token_usage_sum")
+
+
+ALERTS = [rule for group in document("alerts.yaml")["groups"] for rule in group["rules"]]
+GAUGES = Gauges(
+    inflight=lambda: 0, config_generation=lambda: 1, reload_success=lambda: True, ledger_degraded=lambda: False
+)
+SERIES = {name_of(family.instrument): family.instrument.labels for family in Metrics(GAUGES, (), lambda: 0).collect()}
+METRICS = re.compile(r"\b(?:costspan|gen_ai)_\w+")
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=[rule["alert"] for rule in ALERTS])
+def test_an_alert_asks_for_series_and_labels_that_the_gateway_has(rule: dict[str, Any]) -> None:
+    asked = set(METRICS.findall(rule["expr"]))
+    given = {label for name in asked for label in SERIES[name]} | {"instance"}
+    used = {label.strip() for labels in re.findall(r"\bby \(([^)]*)\)", rule["expr"]) for label in labels.split(",")}
+    used |= set(re.findall(r"[{,] *(\w+)[=!]", rule["expr"]))
+
+    assert asked
+    assert used <= given
+    assert set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])) <= used
+    assert rule["labels"]["severity"] in {"warning", "critical"}
+
+
+def test_what_a_team_has_to_know_of_has_an_alert() -> None:
+    asked = {name for rule in ALERTS for name in METRICS.findall(rule["expr"])}
+
+    assert asked == {
+        "costspan_target_health",
+        "costspan_key_cooldowns_total",
+        "costspan_race_extra_usd_total",
+        "costspan_cost_usd_total",
+        "costspan_budget_warned",
+        "costspan_budget_used_ratio",
+        "costspan_budget_shared_up",
+        "costspan_unpriced_total",
+        "costspan_ledger_degraded",
+        "costspan_config_reload_success",
+    }
+    assert len({rule["alert"] for rule in ALERTS}) == len(ALERTS)
+
+
+def test_prometheus_reads_the_alerts_that_compose_mounts() -> None:
+    (rules,) = document("prometheus.yaml")["rule_files"]
+
+    assert f"./alerts.yaml:/etc/prometheus/{rules}:ro" in services()["prometheus"]["volumes"]
 
 
 @pytest.fixture
