@@ -11,7 +11,8 @@ from costspan.transport import errors
 from costspan.wire import json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Any
 
     from costspan.errors import UpstreamError
     from costspan.providers.account import Account
@@ -170,6 +171,7 @@ class _Connector:
         connect_timeout: float,
         headers_timeout: float,
         on_sending: Callable[[], None] | None = None,
+        on_left: Callable[[Coroutine[Any, Any, Response]], bool] | None = None,
     ) -> Response:
         assert connect_timeout > 0
         asked = Asked(self._account, outgoing)
@@ -181,13 +183,30 @@ class _Connector:
             on_sending()
             asked.sent = True
             self._provider.on_sent(asked)
+        except BaseException:
+            asked.closed = True
+            raise
+        return await self._answer(asked, headers_timeout, on_left)
+
+    async def _answer(
+        self,
+        asked: Asked,
+        headers_timeout: float,
+        on_left: Callable[[Coroutine[Any, Any, Response]], bool] | None = None,
+    ) -> Response:
+        try:
             async with asyncio.timeout(headers_timeout):
-                response = await asked.headers
+                response = await asyncio.shield(asked.headers)
             asked.status = response.status
         except TimeoutError:
             asked.closed = True
             raise errors.headers_timeout() from None
-        except BaseException:
+        except BaseException as error:
+            if on_left is not None and isinstance(error, asyncio.CancelledError):
+                rest = self._answer(asked, headers_timeout)
+                if on_left(rest):
+                    raise
+                rest.close()
             asked.closed = True
             raise
         return response

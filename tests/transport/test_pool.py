@@ -7,7 +7,7 @@ import contextlib
 import gc
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,9 +18,10 @@ from costspan.wire.http import Outgoing
 from fakes.upstream import Answer, Cut, FakeUpstream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from costspan.transport.response import PooledResponse
+    from costspan.wire.http import Response
     from fakes.upstream import Request, Script, Step
 
 POST = Outgoing("POST", "/v1/x?y=1", [("X-A", "1"), ("x-b", "\xe9")], b'{"a":1}')
@@ -282,6 +283,69 @@ async def test_a_cancelled_request_aborts_its_connection() -> None:
                 await ask(pool)
 
         await upstream.requests[0].disconnected.wait()
+
+
+class Leaving:
+    """A request whose waiter leaves, and who may wait on in its place."""
+
+    def __init__(self, pool: Pool, *, takes: bool) -> None:
+        self.rest: Coroutine[Any, Any, Response] | None = None
+        self._takes = takes
+        request = pool.request(POST, connect_timeout=5, headers_timeout=5, on_left=self._left)
+        self.task = asyncio.get_running_loop().create_task(request)  # awaited in `leave`
+
+    def _left(self, rest: Coroutine[Any, Any, Response]) -> bool:
+        self.rest = rest
+        return self._takes
+
+    async def leave(self) -> None:
+        self.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await self.task
+
+
+async def test_an_answer_may_be_waited_for_on_when_its_waiter_is_cancelled() -> None:
+    gate = asyncio.Event()
+    async with serving(Answer(body=b"late", before=[gate])) as (upstream, pool):
+        left = Leaving(pool, takes=True)
+        await upstream.received(1)
+        await left.leave()
+        gate.set()
+        assert left.rest is not None
+        response = await left.rest
+
+        assert await response.read(100, 5) == b"late"
+        response.close()
+        assert pool.idle == 1
+
+
+async def test_an_answer_that_comes_as_its_waiter_is_cancelled_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(Answer(body=b"just so")) as (_, pool):
+        left = Leaving(pool, takes=True)
+        receive = Connection.data_received
+
+        def receive_and_leave(connection: Connection, data: bytes) -> None:
+            receive(connection, data)
+            left.task.cancel()
+
+        monkeypatch.setattr(Connection, "data_received", receive_and_leave)
+        with pytest.raises(asyncio.CancelledError):
+            await left.task
+        assert left.rest is not None
+        response = await left.rest
+
+        assert await response.read(100, 5) == b"just so"
+        response.close()
+
+
+async def test_its_connection_is_aborted_where_nobody_waits_on() -> None:
+    async with serving([Answer(before=[Cut.SILENCE])]) as (upstream, pool):
+        left = Leaving(pool, takes=False)
+        await upstream.received(1)
+        await left.leave()
+
+        await upstream.requests[0].disconnected.wait()
+        assert pool.idle == 0
 
 
 async def test_an_idle_connection_is_closed_in_time() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from costspan.dialects import PASSED
@@ -20,6 +21,7 @@ from costspan.wire.http import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from typing import Any
 
     from costspan.engine.answer import Answer
     from costspan.engine.call import Call, Clock
@@ -142,8 +144,7 @@ class Attempts:
         left = max(run.call.deadline - self.now(), 0.0)
         if key is None and account.kind.credentials is not None:
             outgoing = await self._authorize(account, outgoing, min(run.timeouts.connect, left))
-        asked = self._ask(run, outgoing, left)
-        response = await (self._outlive(run, asked) if run.may_be_read_on else asked)
+        response = await self._ask(run, self._headers(run, outgoing, left), left)
         run.http_status = response.status
         run.upstream_id = header_rules.upstream_id(response.headers)
         if run.call.raw is None:  # a provider's own path may have limits of its own
@@ -154,10 +155,11 @@ class Attempts:
             raise await self._refused(run, response)
         return response
 
-    async def _ask(self, run: Run, outgoing: Outgoing, left: float) -> Response:
+    async def _ask(self, run: Run, asked: Coroutine[Any, Any, Response], left: float) -> Response:
         """The answer's headers. Where the deadline of the exchange cut a wait short, it is the deadline that passed."""
         try:
-            return await self._headers(run, outgoing, left)
+            response = await asked
+            return response if run.call.raw is not None else as_events(response, run.account, run.prepared.dialect.NAME)
         except UpstreamError as error:
             timeouts = run.timeouts
             own = {"connect_timeout": timeouts.connect, "headers_timeout": timeouts.first_token}.get(error.kind, 0.0)
@@ -172,16 +174,15 @@ class Attempts:
             connect_timeout=min(run.timeouts.connect, left),
             headers_timeout=self._patience(run, left),
             on_sending=run.sending,
+            on_left=partial(self._outlive, run, left) if run.may_be_read_on else None,
         )
         if isinstance(outgoing.body, bytes):
-            response = await asked
-        else:
-            try:
-                async with asyncio.timeout(left):
-                    response = await asked
-            except TimeoutError:
-                raise expired() from None
-        return response if run.call.raw is not None else as_events(response, run.account, run.prepared.dialect.NAME)
+            return await asked
+        try:
+            async with asyncio.timeout(left):
+                return await asked
+        except TimeoutError:
+            raise expired() from None
 
     def _outgoing(self, run: Run, key: Revealable | None) -> Outgoing:
         call, account, prepared = run.call, run.account, run.prepared
@@ -227,20 +228,18 @@ class Attempts:
         """Whether `account` has a key that does not stand back."""
         return self._keys.any_ready(account, self.now())
 
-    async def _outlive(self, run: Run, asked: Coroutine[None, None, Response]) -> Response:
-        """Await the answer so that it goes on when the client leaves: closing would not stop the bill.
+    def _outlive(self, run: Run, left: float, rest: Coroutine[Any, Any, Response]) -> bool:
+        """The client has left while its answer was waited for: whether it is read on, for closing stops no bill.
 
-        What was not sent yet is not sent for a client that has left.
+        What was not sent by then is not sent for a client that has left.
         """
-        task = asyncio.get_running_loop().create_task(asked)  # awaited here, or by the drain that adopts it
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            run.adopted = run.sent and run.is_read_on() and self._drains.adopt(run, task)
-            if not run.adopted:
-                task.cancel()
-                task.add_done_callback(_close)  # it may have its answer already
-            raise
+        if not run.is_read_on():
+            return False
+        asked = self._ask(run, rest, left)
+        run.adopted = self._drains.adopt(run, asked)
+        if not run.adopted:
+            asked.close()
+        return run.adopted
 
     @staticmethod
     def _trace(run: Run) -> list[tuple[str, str]]:
@@ -271,9 +270,3 @@ def _passes_refusal(run: Run, response: Response) -> bool:
     category = Category.SERVER_ERROR if status >= 500 else Category.INVALID_REQUEST  # noqa: PLR2004 - whose fault
     run.refusal = UpstreamError("refused", kind=f"http_{status}", category=category, status=status)
     return True
-
-
-def _close(asked: asyncio.Task[Response]) -> None:
-    """Close the answer that nobody waits for any more, if one came."""
-    if not asked.cancelled() and asked.exception() is None:
-        asked.result().close()

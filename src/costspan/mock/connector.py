@@ -11,10 +11,11 @@ from costspan.errors import Category, UpstreamError
 from costspan.mock.answers import Request, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Any
 
     from costspan.mock.answers import Answer
-    from costspan.wire.http import Outgoing, Upload
+    from costspan.wire.http import Outgoing, Response, Upload
 
 
 class MockResponse:
@@ -75,6 +76,7 @@ class MockConnector:
         connect_timeout: float,  # noqa: ARG002 - there is nothing to connect to
         headers_timeout: float,
         on_sending: Callable[[], None] | None = None,
+        on_left: Callable[[Coroutine[Any, Any, Response]], bool] | None = None,
     ) -> MockResponse:
         """See the protocol. Raises only `headers_timeout`, for a model that is named slow."""
         if on_sending is not None:
@@ -82,6 +84,15 @@ class MockConnector:
         headers = {name.lower(): value for name, value in outgoing.headers}
         body = outgoing.body if isinstance(outgoing.body, bytes) else await _whole(outgoing.body)
         made = answer(Request(outgoing.method, outgoing.path, headers, body), now=int(self._clock()))
+        try:
+            return await self._wait(made, headers_timeout)
+        except asyncio.CancelledError:
+            rest = self._wait(made, headers_timeout)
+            if on_left is None or not on_left(rest):
+                rest.close()
+            raise
+
+    async def _wait(self, made: Answer, headers_timeout: float) -> MockResponse:
         await asyncio.sleep(min(made.delay, headers_timeout))
         if made.delay > headers_timeout:
             raise UpstreamError("no answer in time", kind="headers_timeout", category=Category.TIMEOUT)

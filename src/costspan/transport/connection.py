@@ -178,9 +178,8 @@ class Connection(asyncio.Protocol):
         finally:
             self._writable = None
 
-    async def headers(self, timeout: float) -> RawResponseMessage:
-        """Wait for the answer's headers. Raises `UpstreamError`."""
-        deadline = self._loop.time() + timeout
+    async def headers(self, deadline: float) -> RawResponseMessage:
+        """Wait for the answer's headers, up to a time of the loop's clock. Raises `UpstreamError`."""
         while self.message is None:
             if self.error is not None:
                 raise self.error

@@ -22,9 +22,10 @@ from costspan.transport.tls import default_context
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
-    from costspan.wire.http import Outgoing
+    from costspan.wire.http import Outgoing, Response
 
 ADDRESS_DELAY = 0.25
 """Seconds before the next address family is tried beside the first (RFC 8305, section 5)."""
@@ -78,6 +79,7 @@ class Pool:
         connect_timeout: float,
         headers_timeout: float,
         on_sending: Callable[[], None] | None = None,
+        on_left: Callable[[Coroutine[Any, Any, Response]], bool] | None = None,
     ) -> PooledResponse:
         """See the protocol. Also raises `invalid_request_head` (not reached).
 
@@ -92,15 +94,37 @@ class Pool:
             connection.send(head, body if isinstance(body, bytes) else b"", has_body=outgoing.method != "HEAD")
             if not isinstance(body, bytes):
                 await connection.upload(body, WRITE_TIMEOUT)
-            message = await connection.headers(headers_timeout)
+        except BaseException as error:
+            self._drop(connection, error)
+            raise
+        return await self._answer(connection, connection.after(headers_timeout), on_left)
+
+    async def _answer(
+        self,
+        connection: Connection,
+        deadline: float,
+        on_left: Callable[[Coroutine[Any, Any, Response]], bool] | None = None,
+    ) -> PooledResponse:
+        """Wait for the headers, up to a time of the loop's clock."""
+        try:
+            message = await connection.headers(deadline)
             return PooledResponse(connection, message, self._release)
         except BaseException as error:
-            connection.forget()
-            connection.abort()
-            self._free_slot()
-            if isinstance(error, UpstreamError) and error.stale:
-                self._flush()
+            if on_left is not None and isinstance(error, asyncio.CancelledError):
+                rest = self._answer(connection, deadline)
+                if on_left(rest):
+                    raise
+                rest.close()
+            self._drop(connection, error)
             raise
+
+    def _drop(self, connection: Connection, error: BaseException) -> None:
+        """The exchange has failed: its connection is of no more use."""
+        connection.forget()
+        connection.abort()
+        self._free_slot()
+        if isinstance(error, UpstreamError) and error.stale:
+            self._flush()
 
     async def close(self) -> None:
         """See the protocol. A later request gets a connection of its own that is closed after it."""

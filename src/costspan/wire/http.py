@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from typing import Any
 
 
 class Upload(Protocol):
@@ -68,8 +69,12 @@ class Connector(Protocol):
         connect_timeout: float,
         headers_timeout: float,
         on_sending: Callable[[], None] | None = None,
+        on_left: Callable[[Coroutine[Any, Any, Response]], bool] | None = None,
     ) -> Response:
         """Send and wait for the answer's headers. `on_sending` is called right before the first byte goes out.
+
+        When the task is cancelled while only the headers are waited for, `on_left` is given the rest of the wait, and
+        says whether it takes it: then nothing is closed, and the rest is to be awaited, in another task.
 
         Raises `UpstreamError`: `connect_error`, `connect_timeout`, `dns_error`, `upstream_tls` (all not reached);
         `headers_timeout`, `upstream_reset`, `upstream_protocol_error` (reached). `stale` is set when a reused
