@@ -96,6 +96,11 @@ class Outlook:
             note = self._notes[step.label] = Note(step)
         return note
 
+    def known(self, step: Step) -> Expected | None:
+        """What the request is expected to use there, if that was asked for."""
+        note = self._notes.get(step.label)
+        return None if note is None else note.expected
+
     # What the strategies ask.
 
     def excluded(self, step: Step) -> str | None:

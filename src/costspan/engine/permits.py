@@ -94,7 +94,7 @@ class Permits:
 
     def _watch(self, call: Call, step: Step, account: Account, target: Target, ticket: Ticket) -> Watch:
         now, peek = self._now(), call.peek
-        known = None if call.outlook is None else call.outlook.note(step).expected
+        known = None if call.outlook is None else call.outlook.known(step)
         if known is None:  # nothing hangs on it: a rough guess costs a tenth
             prompt = peek.prompt_chars // CHARS_PER_TOKEN
             output = min(peek.max_output_tokens or TYPICAL_OUTPUT, TYPICAL_OUTPUT)

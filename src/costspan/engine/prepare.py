@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from costspan.engine.translate import Back
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
+    from costspan.wire import json
     from costspan.wire.http import Upload
 
 _FOREIGN = (b'"cs1.', b'"signature":""', b'"signature": ""', b'"Y3MxL')
@@ -56,7 +57,7 @@ def prepare(call: Call, step: Step, account: Account, recall: Recall) -> Prepare
     profile = account.kind.profile
     same = name == call.dialect.NAME
     if same:
-        if not any(mark in call.body for mark in _FOREIGN):
+        if not _has_foreign_thinking(call.body):
             return _patched(call, step, dialect)
         profile = replace(profile, quirks=profile.quirks | {TAKES_REASONING_EFFORT})  # the client's own choice of words
     request = call.canonical()
@@ -84,11 +85,26 @@ def _patched(call: Call, step: Step, dialect: Metered) -> Prepared:
         if added:
             options = call.fields.get("stream_options")
             changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-        present = {name: value for name, value in changes.items() if name in call.fields}
-        if present:
-            body = patch(body, present)
-        if missing := {name: value for name, value in changes.items() if name not in present}:
-            body = prepend(body, missing)
+        if changes:
+            body = _changed(body, changes, call.fields)
     except Malformed as error:
         raise ClientError(str(error), code="duplicate_key") from None
     return Prepared(dialect, body, added_usage=added and not call.cost_in_body)
+
+
+def _changed(body: bytes, changes: json.Object, fields: json.Object) -> bytes:
+    """`body`, whose fields are `fields`, with `changes`: in their places, or at the front where it lacks them."""
+    present = {name: value for name, value in changes.items() if name in fields}
+    if present:
+        body = patch(body, present)
+    if missing := {name: value for name, value in changes.items() if name not in present}:
+        body = prepend(body, missing)
+    return body
+
+
+def _has_foreign_thinking(body: bytes) -> bool:
+    """A plain loop: a generator costs more than the searches."""
+    for mark in _FOREIGN:  # noqa: SIM110 - see above
+        if mark in body:
+            return True
+    return False

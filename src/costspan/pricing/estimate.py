@@ -45,6 +45,7 @@ def expected_cost(
     cached_tokens: int = 0,
 ) -> Decimal:
     """What one request of this size costs, in USD; `cached_tokens` of the prompt are read from the cache."""
-    cached = min(max(cached_tokens, 0), prompt_tokens)
-    tokens = {"input": prompt_tokens - cached, "cache_read": cached, "output": output_tokens}
+    tokens = {"input": prompt_tokens, "output": output_tokens}
+    if cached := min(max(cached_tokens, 0), prompt_tokens):
+        tokens = {"input": prompt_tokens - cached, "cache_read": cached, "output": output_tokens}
     return cost(Usage(tokens=tokens), price, service_tier=service_tier, at=at).total

@@ -80,13 +80,13 @@ def settle(  # noqa: PLR0913 - one fact each, keyword-only
         return Settlement(None, None, "unpriced")
     if not whole:
         return Settlement(None, None, "unpriced", computed.parts, computed.flags)
-    status: Status = "free" if price.free else "exact"
+    status: Status = "free" if not computed.total and price.free else "exact"
     return Settlement(computed.total, None, status, computed.parts, computed.flags, computed_usd=computed.total)
 
 
 def _lacks_a_price(computed: Cost) -> bool:
     """Whether tokens have no rate, or units were used and no price took any notice: a cost of 0 would be a lie."""
-    return any(
+    return bool(computed.flags) and any(
         flag.startswith("unpriced_bucket:") or (not computed.parts and flag.startswith("unpriced_unit:"))
         for flag in computed.flags
     )
@@ -115,4 +115,6 @@ def weakest(statuses: Iterable[Status]) -> Status:
 def add(amounts: Iterable[Decimal | None]) -> Decimal | None:
     """The exact sum of the amounts that are known; None when none is."""
     known = [amount for amount in amounts if amount is not None]
+    if len(known) == 1:  # nearly always
+        return known[0]
     return reduce(EXACT.add, known, ZERO) if known else None

@@ -112,6 +112,7 @@ class Histogram:
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
+        self._bounds = instrument.bounds
         self._series: dict[Key, tuple[list[int], list[float]]] = {}
 
     def record(self, key: Key, value: float) -> None:
@@ -120,9 +121,9 @@ class Histogram:
         if series is None:
             if len(self._series) >= MAX_SERIES:
                 key = (OTHER,) * len(key)
-            series = self._series.setdefault(key, ([0] * (len(self.instrument.bounds) + 1), [0.0]))
+            series = self._series.setdefault(key, ([0] * (len(self._bounds) + 1), [0.0]))
         counts, total = series
-        counts[bisect_left(self.instrument.bounds, value)] += 1
+        counts[bisect_left(self._bounds, value)] += 1
         total[0] += value
 
     def collect(self) -> Family:

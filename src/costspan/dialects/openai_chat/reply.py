@@ -60,11 +60,11 @@ def summarize(body: json.Object, profile: Profile = PLAIN) -> Summary:
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
         raise Malformed("the answer holds no choices")
-    natives = (choice.get("finish_reason") for choice in choices if isinstance(choice, dict))
+    natives = [choice.get("finish_reason") for choice in choices if isinstance(choice, dict)]
     return Summary(
         _text(body.get("id")),
         _text(body.get("model")),
-        tuple(dict.fromkeys(native for native in natives if isinstance(native, str) and native)),
+        tuple(dict.fromkeys([native for native in natives if isinstance(native, str) and native])),
         read_usage(body, profile),
     )
 
