@@ -223,7 +223,7 @@ async def test_keys_that_all_wait_are_asked_as_a_last_resort_once_a_second() -> 
 async def test_a_providers_own_path_neither_asks_nor_tells_how_a_model_is() -> None:
     door = Door()
     await door.ended("failed", DOWN, times=5)
-    penalty = door.targets.of("p/m", ACCOUNT).timing.expected(door.now, 10, streamed=True)
+    penalty = door.targets.of("p/m", ACCOUNT).timing.estimate(door.now, 10, streamed=True).expected
     door.now += 0.5
     watch = await door.attempt(door.call(raw=True))
     assert watch is not None
@@ -234,7 +234,9 @@ async def test_a_providers_own_path_neither_asks_nor_tells_how_a_model_is() -> N
     slow = await door.attempt(door.call(raw=True))
     assert slow is not None
     slow.ended("failed", DOWN, None)
-    assert door.targets.of("p/m", ACCOUNT).timing.expected(door.now, 10, streamed=True) < penalty, "it fades on"
+    assert door.targets.of("p/m", ACCOUNT).timing.estimate(door.now, 10, streamed=True).expected < penalty, (
+        "it fades on"
+    )
 
 
 async def test_nobody_waits_in_line_for_one_who_is_ill() -> None:
@@ -249,3 +251,36 @@ async def test_nobody_waits_in_line_for_one_who_is_ill() -> None:
     assert await door.attempt(call) is None
     assert [each.why for each in call.passed] == ["ill"]
     assert None not in held
+
+
+async def lose(door: Door, seconds: float, *, content: bool = False) -> None:
+    """Lose a race after so long."""
+    watch = await door.attempt()
+    assert watch is not None
+    if content:
+        watch.content()
+    door.now += seconds
+    watch.ended("lost_race", None, None)
+
+
+async def test_losers_that_are_late_five_times_in_a_row_open_it_and_others_do_not() -> None:
+    door = Door()
+    for _ in range(3):
+        await lose(door, 60.0)
+    assert door.health == 1.0, "nobody knows what is late for it"
+    for _ in range(30):  # which is 0.2 s now
+        watch = await door.attempt()
+        assert watch is not None
+        door.now += 0.2
+        watch.content()
+        watch.ended("ok", None, None)
+    for _ in range(10):
+        await lose(door, 0.1)
+        await lose(door, 5.0, content=True)
+    assert door.health == 1.0
+    for _ in range(4):
+        await lose(door, 0.3)
+    await lose(door, 0.1)
+    assert door.health == 1.0
+    await lose(door, 0.3)
+    assert door.health == 0.0

@@ -525,5 +525,39 @@ async def test_p95_halves_the_tail_for_a_twentieth_more_requests(tmp_path: Path)
     assert [exchange["outcome"] for exchange in exchanges] == ["ok"] * 900
 
 
+@pytest.mark.parametrize("after", ["p95", "50ms"])
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+async def test_a_first_target_that_hangs_is_found_out(tmp_path: Path, after: str, *, stream: bool) -> None:
+    """It takes requests and never answers. The race is over long before a timeout is."""
+    hangs = False
+
+    def first(_: Request) -> Answer:
+        if hangs:
+            return SILENT
+        return openai_stream(("x",), usage=USAGE) if stream else openai_reply("x", usage=USAGE)
+
+    def second(_: Request) -> Answer:
+        return openai_stream(("y",), usage=USAGE) if stream else openai_reply("y", usage=USAGE)
+
+    async with (
+        FakeUpstream(first) as a,
+        FakeUpstream(second) as b,
+        running(tmp_path, racing(a.url, b.url, race=f"after: {after}")) as gateway,
+    ):
+        for _ in range(40):
+            await ask(gateway.url, stream=stream)
+        asked, hangs = len(a.requests), True
+        seconds = []
+        for _ in range(40):
+            began = time.monotonic()
+            status, headers, _ = await ask(gateway.url, stream=stream)
+            seconds.append(time.monotonic() - began)
+            assert (status, headers["x-costspan-target"]) == (200, "p1/m")
+        more = len(a.requests) - asked
+
+    assert max(seconds) < 3, "nobody waits for a timeout"
+    assert 5 <= more <= 15, "after five in a row it is left alone, but for a probe"
+
+
 def test_the_price_of_the_tests_above() -> None:
     assert Decimal(1000) * 2 / 10**6 + Decimal(500) * 8 / 10**6 == Decimal("0.006")

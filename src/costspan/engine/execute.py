@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _ABOUT_THE_KEY = frozenset({Category.RATE_LIMIT, Category.AUTH})
 MIN_ATTEMPT_SECONDS = 0.05
 """With less time than this left before the deadline no attempt is begun."""
+VERY_LATE = 10.0
+"""Times the usual wait."""
 UNKNOWN_P95 = 1.0
 """Seconds until a further target is asked, where too little is known of the first one to say what is slow for it."""
 
@@ -125,15 +127,16 @@ class Executor:
             route.raced()
         contest = call.contest = Contest(drain=race.drain)
         began = self._attempts.now()
+        after = self._patience(call, steps[0]) if race.after is None else race.after
         runners = Runners(
             race,
             ask=lambda step: self._ask(call, step),
-            may_hedge=lambda: self._may_hedge(call, race, route),
+            may_hedge=lambda: self._may_hedge(call, race, route, self._attempts.now() - began > VERY_LATE * after),
             abandon=self._attempts.abandon,
             now=self._attempts.now,
         )
         try:
-            answer = await runners.run(steps, self._patience(call, steps[0]) if race.after is None else race.after)
+            answer = await runners.run(steps, after)
         finally:  # what was waited for: the race, or what went before the attempt that won
             until = self._attempts.now() if contest.winner is None else contest.winner.began
             call.upstream_seconds += until - began
@@ -141,16 +144,17 @@ class Executor:
             call.contest = None
         return answer
 
-    def _may_hedge(self, call: Call, race: Race, route: Route) -> bool:
+    def _may_hedge(self, call: Call, race: Race, route: Route, very_late: bool) -> bool:  # noqa: FBT001 - a fact
         """Attempts beside another need room in the client's budgets, and share the retries' budget.
 
-        The latter not where all are to be asked at once.
+        The latter not where all are to be asked at once. `very_late`: what the route has saved up is for those who are
+        a little late; who waits for a target that hangs is helped, and the route saves up longer.
         """
         entered, usual = call.entered, race.after is None
         if entered is not None and not entered.allows_another():
             return False
         if race.after != 0:
-            if (usual and not route.may_hedge) or not self._budget.withdraw(self._attempts.now()):
+            if (usual and not very_late and not route.may_hedge) or not self._budget.withdraw(self._attempts.now()):
                 return False
             if usual:
                 route.hedged()

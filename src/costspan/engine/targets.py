@@ -34,7 +34,7 @@ _HEALTH = {"closed": 1.0, "half_open": 0.5, "open": 0.0}
 class Target:
     """One target's state. Times are monotonic seconds."""
 
-    __slots__ = ("_answers", "address", "breaker", "label", "timing", "unjudged")
+    __slots__ = ("_answers", "address", "breaker", "label", "timing", "unjudged", "usual")
 
     def __init__(self, label: str, address: Address, pick: Callable[[], float]) -> None:
         self.label = label
@@ -43,6 +43,8 @@ class Target:
         self.timing = Timing()
         self.unjudged = Ticket(era=-1, is_probe=False)
         """For attempts that say nothing of the target's health."""
+        self.usual: dict[bool, float | None] = {}
+        """What 95 % of its answers stay below, streamed and not, as it was when it last answered."""
         self._answers = 0
 
     def is_at(self, address: Address) -> bool:
@@ -74,8 +76,8 @@ class Route:
         return self._saved >= 1
 
     def hedged(self) -> None:
-        """A further attempt was started."""
-        self._saved -= 1
+        """A further attempt was started, for one that was very late also without a right to it."""
+        self._saved = max(self._saved - 1, -MAX_SAVED)
 
 
 class Targets:

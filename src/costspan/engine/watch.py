@@ -75,8 +75,9 @@ class Watch:
 
     def content(self) -> None:
         """The first content came: the verdict of a probe. Of other attempts it is their end that counts."""
-        now = self._now()
-        self._target.timing.content(now, self._waiting)
+        now, target, streamed = self._now(), self._target, self._call.peek.stream
+        target.timing.content(now, self._waiting)
+        target.usual[streamed] = target.timing.p95(now, streamed=streamed)
         if self._ticket.is_probe:
             self._is_well(now)
 
@@ -94,6 +95,9 @@ class Watch:
             if usage is not None and self._call.raw is None and (self._call.matched.weighs_cost or target.is_news()):
                 route, asked = self._call.matched.route, self._call.asked
                 self._expectations.learn(route, self._step.label, asked, usage.tokens, now)
+        elif outcome == "lost_race" and self._is_late(now):
+            target.timing.released(now, self._waiting)
+            self._is_ill(now, "content that came too late")
         elif error is None or outcome != "failed" or error.stale or error.kind == "deadline_exceeded":
             target.timing.released(now, self._waiting)
             target.breaker.released(self._ticket)
@@ -107,13 +111,26 @@ class Watch:
         else:
             target.timing.released(now, self._waiting)
         if category in ILL:
-            if target.breaker.failed(now, self._ticket) and not self._ticket.is_probe:  # of probes only success is news
-                due = round(target.breaker.due(now) - now, 1)
-                _log.warning("target %s: breaker open after %s; tried again in %g s", target.label, error.kind, due)
+            self._is_ill(now, error.kind)
         elif category is Category.RATE_LIMIT or category is Category.AUTH:
             target.breaker.released(self._ticket)
         else:
             self._is_well(now)
+
+    def _is_late(self, now: float) -> bool:
+        """Whether a loser had no content when 95 % of its answers would have had it: one is chance, many in a row hang.
+
+        Races end before a timeout does: without this, a target that hangs would never be found out in them.
+        """
+        waiting = self._waiting
+        usual = None if waiting.first is not None else self._target.usual.get(self._call.peek.stream)
+        return usual is not None and now - waiting.begun > usual
+
+    def _is_ill(self, now: float, why: str) -> None:
+        breaker = self._target.breaker
+        if breaker.failed(now, self._ticket) and not self._ticket.is_probe:  # of probes only success is news
+            due = round(breaker.due(now) - now, 1)
+            _log.warning("target %s: breaker open after %s; tried again in %g s", self._target.label, why, due)
 
     def _is_well(self, now: float) -> None:
         if self._target.breaker.succeeded(now, self._ticket):
