@@ -61,6 +61,7 @@ class ClientError(CostspanError):
         code: str = "invalid_value",
         param: str | None = None,
         headers: dict[str, str] | None = None,
+        about: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -68,6 +69,8 @@ class ClientError(CostspanError):
         self.code = code
         self.param = param
         self.headers = headers or {}
+        self.about = about or {}
+        """Names of the configuration that the log says beside the code: `key`, `budget`, `limit`."""
 
     @property
     def kind(self) -> str:  # type: ignore[override] # - an instance has a more exact name than its class

@@ -46,7 +46,6 @@ NAME_VENDORS = {
     "pricing/catalog.py": "a premium of one provider that the catalog does not have",
     "server/models.py": "the two shapes of GET /v1/models",
     "server/paths.py": "paths that no dialect has to itself",
-    "server/protocol.py": "errors below the handlers, in the dialect of the path",
     "server/surface.py": "paths to dialects",
     "telemetry/semconv.py": "values of gen_ai.provider.name",
     "wire/headers.py": "the allow-lists",

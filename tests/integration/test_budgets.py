@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,9 @@ async def test_a_refusal_has_the_shape_of_the_clients_dialect(
         assert (error["type"], error["code"]) == told
 
 
-async def test_a_budget_that_is_used_up_can_send_requests_to_a_cheaper_route(tmp_path: Path) -> None:
+async def test_a_budget_that_is_used_up_can_send_requests_to_a_cheaper_route(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     text = "name: all, usd: 0.006, per: week, on_exceed: {route: cheap}"
     async with (
         FakeUpstream(lambda _: openai_reply(usage=USAGE)) as dear,
@@ -111,6 +114,31 @@ async def test_a_budget_that_is_used_up_can_send_requests_to_a_cheaper_route(tmp
         ("chat", "cheap", "q"),
         ("chat", "cheap", "q"),
     ]
+    (told,) = [line for line in caplog.messages if "used up" in line]
+    assert told.startswith("budget all: used up, further requests go to cheap; it begins anew at ")
+
+
+async def test_the_log_says_which_budget_refused_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="costspan.refused")
+    key = "cs-test-key-of-checkout"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    text = config("http://127.0.0.1:9", "name: all, usd: 0, per: total") + (
+        f'keys: [{{name: checkout, hash: "sha256:{digest}"}}]\n'
+    )
+    async with running(tmp_path, text) as gateway, aiohttp.ClientSession() as client:
+        body = {"model": "chat", "messages": PROMPT}
+        for _ in range(2):
+            headers = {"authorization": f"Bearer {key}"}
+            async with client.post(gateway.url + CHAT, json=body, headers=headers) as response:
+                assert response.status == 402
+
+    lines = [record for record in caplog.records if record.name == "costspan.refused"]
+    assert [line.getMessage() for line in lines] == [
+        "request refused: 402 budget_exceeded POST /v1/chat/completions, budget all, key checkout"
+    ] * 2
+    assert (vars(lines[0])["budget"], vars(lines[0])["key"]) == ("all", "checkout")
+    (told,) = [line for line in caplog.messages if "used up" in line]
+    assert told == "budget all: used up, further requests are refused; it does not begin anew"
 
 
 async def test_what_a_client_that_left_has_caused_is_spent(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ class Gate:
                 fund.shared, fund.shared_up = old.shared, old.shared_up
             if fund.standing(self._clock.wall_ns() // DAY_NS).warns:  # else it is warned of the new ceiling
                 fund.warned = old.warned
+            fund.told = old.told
         return fund
 
     def spending(self) -> dict[Match, tuple[int, dict[int, Decimal]]]:
@@ -167,7 +168,7 @@ class Gate:
             now = self._clock.monotonic()
             second = use.enter(limits, asked, now)
             if isinstance(second, Refusal):
-                raise _too_many(second, use.headers(limits, now))
+                raise _too_many(second, use.headers(limits, now), origin.key)
             entered.limit(limits, use, second, asked)
         if funds:
             entered.reserve(funds, day, usd)
@@ -183,7 +184,7 @@ class Gate:
             use, now = self._uses.get(key) or Use(), self._clock.monotonic()
             refusal = use.refusal(limits, tokens() if limits.tokens is not None else 0, now)
             if refusal is not None:
-                raise _too_many(refusal, use.headers(limits, now))
+                raise _too_many(refusal, use.headers(limits, now), key)
 
     def _funds_of(self, call: Call) -> tuple[Fund, ...]:
         """The budgets that it would spend."""
@@ -199,8 +200,10 @@ class Gate:
             standing = fund.standing(day)
             if not standing.used_up:
                 continue
+            if fund.runs_out(standing):
+                _tell(standing)
             if fund.budget.route is None or call.raw is not None:  # a provider's own path leads nowhere else
-                raise _used_up(standing, call.started_ns / 1e9)
+                raise _used_up(standing, call)
             route = route or fund.budget.route
         if route is not None and may_divert and route != call.origin.route:
             raise Diverted(route)
@@ -260,23 +263,36 @@ def _identity(budget: Budget) -> tuple[str, Match, str]:
     return budget.name, budget.key, budget.per
 
 
-def _used_up(standing: Standing, now: float) -> ClientError:
-    """What a client is told: which budget, how much it is, and when it begins anew. `now` is epoch seconds."""
-    budget, resets_at = standing.budget, standing.period.resets_at
-    if resets_at is None:
-        when, headers = "it does not begin anew", {}
-    else:
-        when = f"it begins anew at {datetime.fromtimestamp(resets_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-        headers = {"retry-after": str(max(ceil(resets_at - now), 1))}
+def _used_up(standing: Standing, call: Call) -> ClientError:
+    """What a client is told: which budget, how much it is, and when it begins anew."""
+    budget, resets_at, key = standing.budget, standing.period.resets_at, call.origin.key
+    headers = {}
+    if resets_at is not None:
+        headers = {"retry-after": str(max(ceil(resets_at - call.started_ns / 1e9), 1))}
     return ClientError(
-        f"the budget {budget.name} of {budget.usd:f} USD {_A_WHILE[budget.per]} is used up; {when}",
+        f"the budget {budget.name} of {budget.usd:f} USD {_A_WHILE[budget.per]} is used up; {_anew(standing)}",
         status=402,
         code="budget_exceeded",
         headers=headers,
+        about={"budget": budget.name} | ({} if key is None else {"key": key}),
     )
 
 
-def _too_many(refusal: Refusal, headers: dict[str, str]) -> ClientError:
+def _anew(standing: Standing) -> str:
+    resets_at = standing.period.resets_at
+    if resets_at is None:
+        return "it does not begin anew"
+    return f"it begins anew at {datetime.fromtimestamp(resets_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _tell(standing: Standing) -> None:
+    """Say that a budget is used up: once in a period."""
+    budget = standing.budget
+    then = "further requests are refused" if budget.route is None else f"further requests go to {budget.route}"
+    _log.warning("budget %s: used up, %s; %s", budget.name, then, _anew(standing))
+
+
+def _too_many(refusal: Refusal, headers: dict[str, str], key: str) -> ClientError:
     """What a client is told of a limit of its key."""
     what = f"this API key may make {refusal.limit} requests in a minute"
     if refusal.kind == "concurrency":
@@ -288,4 +304,5 @@ def _too_many(refusal: Refusal, headers: dict[str, str]) -> ClientError:
         headers = {**headers, "x-should-retry": "false"}  # honoured by the SDKs of OpenAI and Anthropic
     else:
         headers = {**headers, "retry-after": str(ceil(refusal.seconds))}
-    return ClientError(what, status=429, code="rate_limit_exceeded", headers=headers)
+    about = {"key": key, "limit": refusal.kind}
+    return ClientError(what, status=429, code="rate_limit_exceeded", headers=headers, about=about)

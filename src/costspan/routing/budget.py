@@ -222,6 +222,8 @@ class Fund:
     """Whether `shared` could be had when last asked for; None: it was not asked for."""
     warned: Period | None = None
     """The period for which it was warned."""
+    told: Period | None = None
+    """The period for which it was told that it is used up."""
 
     def period(self, day: int) -> Period:
         """The budget's period to which `day` belongs."""
@@ -235,6 +237,13 @@ class Fund:
         if shared is not None and shared.period == within:
             spent = max(spent, _EXACT.add(shared.usd, _EXACT.subtract(spent, shared.own)))
         return Standing(self.budget, within, spent, self.tally.reserved(within), self.shared_up)
+
+    def runs_out(self, standing: Standing) -> bool:
+        """Whether it is news that it is used up: it was not told in this period."""
+        if not standing.used_up or self.told == standing.period:
+            return False
+        self.told = standing.period
+        return True
 
     def crosses(self, day: int) -> Standing | None:
         """How it stands, if that is to be warned about and was not yet in this period."""

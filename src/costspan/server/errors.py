@@ -61,7 +61,10 @@ def from_exhausted(error: Exhausted, exchange_id: str, tried: tuple[json.Object,
     """The answer when no target is left."""
     if error.last is not None:
         return from_upstream_error(error.last, exchange_id, tried)
-    return ErrorAnswer(503, "no_healthy_target", "no target of this route can be used", exchange_id, None, tried)
+    why = "no target of this route can be used"
+    if error.retry_after is not None:
+        why = "every target of this route has failed too often and is left alone for a moment"
+    return ErrorAnswer(503, "no_healthy_target", why, exchange_id, None, tried)
 
 
 def _lead(error: UpstreamError) -> str:

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LOGGER = "costspan.refused"
 MAX_LINES = 100
 """In a second. What comes on top is counted, and the count is one line."""
 OTHER = "other"
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _log = logging.getLogger(LOGGER)
 
@@ -28,8 +35,13 @@ class Refusals:
         self._lines = 0
         self._more = 0
 
-    def note(self, status: int, code: str, method: str, path: str, request_id: str) -> None:
-        """A request was answered with an error. `path` is a template of ours, never what the client wrote."""
+    def note(  # noqa: PLR0917 - the fields of a line
+        self, status: int, code: str, method: str, path: str, request_id: str, about: Mapping[str, str] = _NOTHING
+    ) -> None:
+        """A request was answered with an error. `path` is a template of ours, never what the client wrote.
+
+        `about` are names of the configuration that say more: a budget, a key, a limit.
+        """
         if not _log.isEnabledFor(logging.INFO):
             return
         loop = asyncio.get_running_loop()
@@ -44,7 +56,8 @@ class Refusals:
         self._lines += 1
         method = method if method in _METHODS else OTHER
         fields = {"http_status": status, "code": code, "method": method, "path": path, "request_id": request_id}
-        _log.info("request refused: %d %s %s %s", status, code, method, path, extra=fields)
+        more = "".join(f", {name} {value}" for name, value in about.items())
+        _log.info("request refused: %d %s %s %s%s", status, code, method, path, more, extra={**about, **fields})
 
     def _count(self) -> None:
         more, self._more = self._more, 0

@@ -52,7 +52,7 @@ class Surface:
             return await self._route(request, path)
         except ClientError as error:
             answer = errors.from_client_error(error, self._state.identities.exchange_id())
-            return _refuse(request, answer, dialect, error.headers)
+            return _refuse(request, answer, dialect, error)
 
     def _admit(self, request: web.BaseRequest, path: str) -> None:
         """Refuse what may not pass at all, before anything of the body is read."""
@@ -127,11 +127,11 @@ class Surface:
         return web.Response(body=json.dumps(body), headers=_JSON)
 
 
-def _refuse(request: web.BaseRequest, answer: ErrorAnswer, dialect: Client, headers: dict[str, str]) -> web.Response:
+def _refuse(request: web.BaseRequest, answer: ErrorAnswer, dialect: Client, error: ClientError) -> web.Response:
     """An error for a request that is no exchange, with its line in the log."""
-    template = paths.template(_path(request))
-    protocol_of(request).refusals.note(answer.status, answer.code, request.method, template, answer.exchange_id)
-    return errors.response(answer, dialect, headers)
+    template, notes = paths.template(_path(request)), protocol_of(request).refusals
+    notes.note(answer.status, answer.code, request.method, template, answer.exchange_id, error.about)
+    return errors.response(answer, dialect, error.headers)
 
 
 def _path(request: web.BaseRequest) -> str:
@@ -209,7 +209,7 @@ class Health:
 
     def _refuse(self, request: web.BaseRequest, error: ClientError) -> web.Response:
         answer = errors.from_client_error(error, self._state.identities.exchange_id())
-        return _refuse(request, answer, CLIENT_DIALECTS["openai-chat"], error.headers)
+        return _refuse(request, answer, CLIENT_DIALECTS["openai-chat"], error)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """As the handler of a listener."""
