@@ -118,6 +118,32 @@ async def test_a_budget_that_is_used_up_can_send_requests_to_a_cheaper_route(
     assert told.startswith("budget all: used up, further requests go to cheap; it begins anew at ")
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"only": ["p"]},
+        {"order": ["p"]},
+        {"ignore": ["q"], "allow_fallbacks": False},
+        {"sort": {"by": "price", "partition": "none"}},
+    ],
+    ids=["only", "order", "ignore", "sort"],
+)
+async def test_whoever_names_the_cheaper_route_first_gets_to_no_other_by_it(
+    tmp_path: Path, wish: dict[str, Any]
+) -> None:
+    """`models` and `provider` together can leave nothing of the route whose name the exchange has."""
+    text = "name: all, usd: 0, per: week, on_exceed: {route: cheap}"
+    async with (
+        FakeUpstream(lambda _: openai_reply(usage=USAGE)) as dear,
+        FakeUpstream(Answer(status=500, body=b"{}")) as cheap,
+        running(tmp_path, config(dear.url, text, other=cheap.url)) as gateway,
+    ):
+        status, _, _ = await ask(gateway, model="cheap", models=["chat", "p/another"], provider=wish)
+        assert dear.requests == []
+
+    assert status in {404, 502}
+
+
 async def test_the_log_says_which_budget_refused_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="costspan.refused")
     key = "cs-test-key-of-checkout"

@@ -205,7 +205,8 @@ class Gate:
             if fund.budget.route is None or call.raw is not None:  # a provider's own path leads nowhere else
                 raise _used_up(standing, call)
             route = route or fund.budget.route
-        if route is not None and may_divert and route != call.origin.route:
+        there = route == call.origin.route and not call.matched.goes_beyond
+        if route is not None and may_divert and not there:
             raise Diverted(route)
 
     def attempt_started(self, started: AttemptStarted) -> None:

@@ -67,7 +67,7 @@ def refined(found: Sequence[Matched], wishes: Wishes) -> Matched:
             param="provider",
         )
     tree = kept[0] if len(kept) == 1 else Branch(first.tree.route, "fallback", tuple(kept))
-    return replace(first, tree=tree, weighs_cost=weighs_cost(tree))
+    return replace(first, tree=tree, weighs_cost=weighs_cost(tree), goes_beyond=len(found) > 1)
 
 
 def _goes_on(step: Step) -> Step:

@@ -161,6 +161,8 @@ class Matched:
     """Whether a step's model is what was given as `asked`: neither in the configuration nor in the name."""
     weighs_cost: bool = False
     """Whether the order may depend on what the request costs, and so on what of it is cached where."""
+    goes_beyond: bool = False
+    """Whether a request has added models to it: its targets are not those of `route` alone."""
 
     @classmethod
     def direct(cls, name: str, step: Step) -> Matched:
