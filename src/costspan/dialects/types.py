@@ -59,7 +59,7 @@ class Encoded:
     losses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Peek:
     """What the gateway has to know of a request before it chooses a target. All dialects give the same."""
 
@@ -84,7 +84,7 @@ class Peek:
     """What that field names."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Summary:
     """What the books need of a whole answer that passes untouched. Finish reasons in the provider's own words."""
 

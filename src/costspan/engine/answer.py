@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from costspan.wire.http import Response
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Whole:
     """A whole answer. Its attempt has its final record already."""
 

@@ -27,7 +27,7 @@ clients carry it). Whoever did not sign it refuses it with a 400, so such a conv
 everything else of the same dialect passes byte for byte."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Prepared:
     """What to send to a target. `added_usage` says that the stream's usage chunk was not the client's wish."""
 

@@ -39,7 +39,7 @@ _OUTPUT = frozenset(OUTPUT_BUCKETS)
 _EMPTY: Mapping[str, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Usage:
     """What one attempt consumed, as the provider reported it.
 

@@ -60,7 +60,7 @@ _MEASURES = frozenset({"audio_seconds", "characters", "pages", "searches"})
 are counted only where no tokens measure them, or where a chat model had another model draw them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Cost:
     """USD, in total and by bucket and unit. `total` is the exact sum of `parts`."""
 

@@ -31,7 +31,7 @@ STRENGTH: tuple[Status, ...] = ("unpriced", "estimated", "provider", "exact", "f
 """Statuses, weakest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Settlement:
     """What an attempt cost, as its record states it.
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from costspan.wire import json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Admitted:
     """Who asks, when, under which configuration."""
 
@@ -41,7 +41,7 @@ class Admitted:
     """Monotonic seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Understood:
     """What a request asks for, and of whom. Body and fields are without what is for us alone."""
 

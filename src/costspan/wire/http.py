@@ -24,7 +24,7 @@ class Upload(Protocol):
         """The next bytes, `b""` at the end. Raises `ClientError` when the client's body breaks off or is too large."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Outgoing:
     """A request to an upstream. `path` holds the query; `headers` lack only host, length, connection."""
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from costspan.wire.http import Upload
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Asked:
     """A request in a dialect, before it is known how its provider takes it.
 
