@@ -66,6 +66,9 @@ async def test_on_loopback_without_a_token_it_is_open(site: Site) -> None:
         (("Sec-Fetch-Site: cross-site",), "localhost", "origin_not_allowed"),
         (("Sec-Fetch-Site: same-site",), "localhost", "origin_not_allowed"),
         (("X-Forwarded-For: 10.0.0.7",), "localhost", "admin_token_not_set"),
+        (("X-Forwarded-Proto: https",), "localhost", "admin_token_not_set"),
+        (("x-forwarded-host: gateway.example",), "localhost", "admin_token_not_set"),
+        (("CF-Connecting-IP: 10.0.0.7",), "localhost", "admin_token_not_set"),
         (("Via: 1.1 proxy",), "localhost", "admin_token_not_set"),
     ],
 )

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 MAX_TARGETS: Final = 500
 """Listed at one time, those that were asked last."""
 
-_PROXIED: Final = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
+_PROXIED: Final = frozenset(
+    {"cf-connecting-ip", "forwarded", "true-client-ip", "via", "x-client-ip", "x-original-for", "x-real-ip"}
+)
+"""Headers that proxies add, besides all `x-forwarded-*`. One that adds none looks like any client of this machine."""
 _SAME_SITE: Final = frozenset({"same-origin", "none"})
 _JSON: Final = {"content-type": "application/json; charset=utf-8", "cache-control": "no-store"}
 _PLACES: Final = 4
@@ -118,7 +121,7 @@ def _authorize(headers: MultiMapping[str], token: str | None, local: str | None)
     """Raise `ClientError` unless whoever asks may know."""
     if token is None:
         here = local is None or guard.is_loopback(local)
-        if here and not any(name in headers for name in _PROXIED):
+        if here and not any(_tells_of_a_proxy(name.lower()) for name in headers):
             return
         raise ClientError(
             "without admin.token, the admin paths are for this machine only", status=403, code="admin_token_not_set"
@@ -132,6 +135,10 @@ def _authorize(headers: MultiMapping[str], token: str | None, local: str | None)
             code="invalid_admin_token",
             headers={"www-authenticate": "Bearer"},
         )
+
+
+def _tells_of_a_proxy(header: str) -> bool:
+    return header in _PROXIED or header.startswith("x-forwarded-")
 
 
 def _digest(token: str) -> bytes:
