@@ -124,6 +124,17 @@ async def test_a_free_target_is_the_cheapest_and_one_without_a_price_the_last(tm
                 assert await ask(gateway.url, "hello") == expected
 
 
+async def test_a_target_of_which_only_the_prompt_has_a_price_is_not_the_cheapest(tmp_path: Path) -> None:
+    """What its answer costs nobody knows, and that is not nothing."""
+    prices = PRICES.replace("model: m, input: 1, output: 10", "model: m, input: 1")
+    async with (
+        FakeUpstream(Model(), reads=True) as reads,
+        FakeUpstream(Model(), reads=True) as writes,
+        running(tmp_path, routes(reads.url, writes.url, targets="reads/m, writes/m"), prices=prices) as gateway,
+    ):
+        assert await ask(gateway.url, LONG, max_tokens=50) == "writes"
+
+
 async def test_a_discount_counts(tmp_path: Path) -> None:
     async with (
         FakeUpstream(Model(), reads=True) as reads,

@@ -45,3 +45,15 @@ EXPECTED = {
 @pytest.mark.parametrize(("cached", "tier", "expected"), EXPECTED.values(), ids=EXPECTED.keys())
 def test_the_expected_cost_of_one_request(cached: int, tier: str | None, expected: str) -> None:
     assert expected_cost(PRICE, 100_000, 10_000, NOON, tier, cached_tokens=cached) == Decimal(expected)
+
+
+def test_what_is_sold_by_something_else_than_tokens_is_not_expected_to_cost_nothing() -> None:
+    by_character = Price(rates_of({"per_million_characters": Decimal(15)}))
+
+    assert expected_cost(by_character, 1000, 0, NOON) is None
+
+
+def test_a_price_of_nothing_is_one() -> None:
+    free = Price(rates_of({"input": Decimal(0), "output": Decimal(0)}))
+
+    assert expected_cost(free, 1000, 100, NOON) == Decimal(0)

@@ -131,7 +131,8 @@ class Outlook:
             note.expected = self.expected(step)
             if price is not None:
                 usage = Usage(note.expected.tokens)
-                note.cost = cost(usage, price, service_tier=self._call.peek.service_tier, at=self._instant()).total
+                found = cost(usage, price, service_tier=self._call.peek.service_tier, at=self._instant())
+                note.cost = found.total if found.is_whole else None
                 note.price_source = price.source
         return note.cost
 

@@ -68,6 +68,14 @@ class Cost:
     parts: Mapping[str, Decimal]
     flags: tuple[str, ...] = ()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all tokens have a rate, and something has a price at all: else `total` is a lie, 0 most of all."""
+        return not self.flags or not any(
+            flag.startswith("unpriced_bucket:") or (not self.parts and flag.startswith("unpriced_unit:"))
+            for flag in self.flags
+        )
+
 
 def cost(usage: Usage, price: Price, *, service_tier: str | None = None, at: datetime) -> Cost:
     """What `usage` costs at `price`.

@@ -43,9 +43,13 @@ def expected_cost(
     service_tier: str | None = None,
     *,
     cached_tokens: int = 0,
-) -> Decimal:
-    """What one request of this size costs, in USD; `cached_tokens` of the prompt are read from the cache."""
+) -> Decimal | None:
+    """What one request of this size costs, in USD; `cached_tokens` of the prompt are read from the cache.
+
+    None where nothing of that has a price: it is sold by something else than tokens.
+    """
     tokens = {"input": prompt_tokens, "output": output_tokens}
     if cached := min(max(cached_tokens, 0), prompt_tokens):
         tokens = {"input": prompt_tokens - cached, "cache_read": cached, "output": output_tokens}
-    return cost(Usage(tokens=tokens), price, service_tier=service_tier, at=at).total
+    found = cost(Usage(tokens=tokens), price, service_tier=service_tier, at=at)
+    return found.total if found.parts or found.is_whole else None

@@ -71,7 +71,7 @@ def settle(  # noqa: PLR0913 - one fact each, keyword-only
     if usage is None:
         return _settle_unreported(price, estimate, estimate_basis)
     computed = cost(usage, price, service_tier=service_tier, at=at) if price else None
-    whole = computed is not None and not _lacks_a_price(computed)
+    whole = computed is not None and computed.is_whole
     if price_as == "provider" and usage.reported_cost is not None:
         if usage.reported_cost.is_finite() and usage.reported_cost >= 0:
             return _settle_reported(usage.reported_cost, computed, whole=whole)
@@ -82,14 +82,6 @@ def settle(  # noqa: PLR0913 - one fact each, keyword-only
         return Settlement(None, None, "unpriced", computed.parts, computed.flags)
     status: Status = "free" if not computed.total and price.free else "exact"
     return Settlement(computed.total, None, status, computed.parts, computed.flags, computed_usd=computed.total)
-
-
-def _lacks_a_price(computed: Cost) -> bool:
-    """Whether tokens have no rate, or units were used and no price took any notice: a cost of 0 would be a lie."""
-    return bool(computed.flags) and any(
-        flag.startswith("unpriced_bucket:") or (not computed.parts and flag.startswith("unpriced_unit:"))
-        for flag in computed.flags
-    )
 
 
 def _settle_unreported(price: Price | None, estimate: Decimal | None, basis: str) -> Settlement:
