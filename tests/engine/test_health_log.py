@@ -35,7 +35,7 @@ class Patient:
         ticket = self.target.breaker.admit(self.now, last_resort=True)
         assert ticket is not None
         return Watch(
-            cast("Call", SimpleNamespace(raw=None)),
+            cast("Call", SimpleNamespace(raw=None, peek=SimpleNamespace(stream=True))),
             STEP,
             self.target,
             ticket,

@@ -56,6 +56,7 @@ class Door:
             asked=Asked(5),
             deadline=self.now + 600,
             plan=None,
+            contest=None,
         )
 
     async def attempt(self, call: Any = None) -> Watch | None:
@@ -253,13 +254,13 @@ async def test_nobody_waits_in_line_for_one_who_is_ill() -> None:
     assert None not in held
 
 
-async def lose(door: Door, seconds: float, *, content: bool = False) -> None:
-    """Lose a race after so long."""
-    watch = await door.attempt()
+async def lose(door: Door, seconds: float, *, rest: float = 0.0) -> None:
+    """Lose a race after so long. `rest`: how long the answer is read on."""
+    call = door.call()
+    call.contest = SimpleNamespace(decided=door.now + seconds)
+    watch = await door.attempt(call)
     assert watch is not None
-    if content:
-        watch.content()
-    door.now += seconds
+    door.now += seconds + rest
     watch.ended("lost_race", None, None)
 
 
@@ -276,7 +277,7 @@ async def test_losers_that_are_late_five_times_in_a_row_open_it_and_others_do_no
         watch.ended("ok", None, None)
     for _ in range(10):
         await lose(door, 0.1)
-        await lose(door, 5.0, content=True)
+        await lose(door, 0.1, rest=5.0)
     assert door.health == 1.0
     for _ in range(4):
         await lose(door, 0.3)

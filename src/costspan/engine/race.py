@@ -47,6 +47,11 @@ class Contest:
         elif self.winner is not run:
             raise LostRace("another target was first")
 
+    @property
+    def decided(self) -> float | None:
+        """When the winner had its first content, in monotonic seconds; None while nobody has won."""
+        return None if self.winner is None else self.winner.first_token
+
     def lost_by(self, run: Run) -> bool:
         """Whether `run` is one of the losers."""
         return self.winner is not None and self.winner is not run

@@ -95,7 +95,7 @@ class Watch:
             if usage is not None and self._call.raw is None and (self._call.matched.weighs_cost or target.is_news()):
                 route, asked = self._call.matched.route, self._call.asked
                 self._expectations.learn(route, self._step.label, asked, usage.tokens, now)
-        elif outcome == "lost_race" and self._is_late(now):
+        elif outcome == "lost_race" and self._was_late():
             target.timing.released(now, self._waiting)
             self._is_ill(now, "content that came too late")
         elif error is None or outcome != "failed" or error.stale or error.kind == "deadline_exceeded":
@@ -117,14 +117,15 @@ class Watch:
         else:
             self._is_well(now)
 
-    def _is_late(self, now: float) -> bool:
-        """Whether a loser had no content when 95 % of its answers would have had it: one is chance, many in a row hang.
+    def _was_late(self) -> bool:
+        """Whether the race was decided when 95 % of its answers would have begun: one is chance, many in a row hang.
 
-        Races end before a timeout does: without this, a target that hangs would never be found out in them.
+        Races end before a timeout does: without this, a target that hangs would never be found out in them. How long
+        a loser is read on afterwards says nothing of that.
         """
-        waiting = self._waiting
-        usual = None if waiting.first is not None else self._target.usual.get(self._call.peek.stream)
-        return usual is not None and now - waiting.begun > usual
+        decided = None if self._call.contest is None else self._call.contest.decided
+        usual = self._target.usual.get(self._call.peek.stream)
+        return decided is not None and usual is not None and decided - self._waiting.begun > usual
 
     def _is_ill(self, now: float, why: str) -> None:
         breaker = self._target.breaker
