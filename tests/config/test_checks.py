@@ -59,6 +59,10 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
         "routes: {a: {strategy: weighted, targets: [{target: demo/x, weight: 0}]}}",
         ["gateway.yaml:2:43: routes.a.targets: the weights add up to 0"],
     ),
+    "a weight that is no share": (
+        "routes: {a: {strategy: weighted, targets: [{target: demo/x, weight: 1e400}, demo/y]}}",
+        ["gateway.yaml:2:69: routes.a.targets[0].weight: expected less than or equal to 1000000"],
+    ),
     "a race of one": (
         "routes: {a: {strategy: race, targets: [demo/x]}}",
         ["gateway.yaml:2:39: routes.a.targets: a race needs two targets"],

@@ -354,6 +354,14 @@ def test_short_forms_are_written_out(read: Callable[..., Loaded]) -> None:
     assert (race.after, race.max_parallel, race.losers, race.max_extra_usd) == ("p95", 2, "cancel", None)
 
 
+def test_a_race_whose_settings_are_left_empty_is_a_race(read: Callable[..., Loaded]) -> None:
+    config = read(
+        "providers: {demo: {kind: mock}}\nroutes: {r: {strategy: race, race: , targets: [demo/x, demo/y]}}"
+    ).config
+
+    assert config.routes["r"].race is not None
+
+
 def test_numbers_are_exact_and_parameters_are_plain_json(read: Callable[..., Loaded]) -> None:
     text = """\
 providers: {demo: {kind: mock}}

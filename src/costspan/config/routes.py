@@ -12,6 +12,8 @@ from costspan.config.providers import FallbackReason, Timeouts
 
 Strategy = Literal["fallback", "cheapest", "fastest", "weighted", "race"]
 Capability = Literal["tools", "images", "json_schema"]
+MAX_WEIGHT = 1_000_000
+"""Far above what anybody means, and far below where sums of them have no place for the small ones."""
 
 
 def _target(text: str) -> str:
@@ -44,7 +46,9 @@ class Target(Section):
     )
     route: Text | None = Field(default=None, description="another route, instead of a target")
     params: Params = Field(default={}, description="request parameters put in when the request lacks them")
-    weight: Money = Field(default=Decimal(1), description="share of the requests (strategy weighted)")
+    weight: Annotated[Money, Field(le=MAX_WEIGHT)] = Field(
+        default=Decimal(1), description="share of the requests (strategy weighted)"
+    )
     lacks: tuple[Capability, ...] | None = Field(
         default=None,
         description="what the model cannot do: requests that need it go to other targets; `[]`: nothing; "
@@ -117,6 +121,6 @@ class Route(Section):
     @classmethod
     def _race_has_settings(cls, data: object) -> object:
         """A race without settings is a race with the usual ones."""
-        if isinstance(data, Mapping) and data.get("strategy") == "race":
-            return {"race": {}, **data}
+        if isinstance(data, Mapping) and data.get("strategy") == "race" and data.get("race") is None:
+            return {**data, "race": {}}
         return data
