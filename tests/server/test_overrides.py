@@ -350,6 +350,27 @@ async def test_formats_that_only_pass_keep_their_fields(place: Place) -> None:
 
 # What is refused.
 
+
+async def test_a_route_in_the_header_that_nobody_has_is_named_by_the_header(place: Place) -> None:
+    status, answer = await place.post(chat("smart"), x_costspan_route="smrt")
+
+    error = answer["error"]
+    assert (status, error["code"], error["param"]) == (404, "model_not_found", "x-costspan-route")
+    assert "'smrt'" in error["message"]
+
+
+async def test_where_a_budgets_route_has_nobody_left_it_is_said_why(tmp_path: Path) -> None:
+    budget = "budgets: [{name: all, usd: 0, per: total, on_exceed: {route: exact}}]\n"
+    async with opened(tmp_path, budget) as place:
+        status, code, param = await place.refused("smart", provider={"only": ["claude"]})
+        _, answer = await place.post(chat("smart", provider={"only": ["claude"]}))
+
+    assert (status, code, param) == (404, "no_eligible_target", "provider")
+    assert answer["error"]["message"] == (
+        "a budget is used up and sends this request to exact, of which its 'provider' leaves no target"
+    )
+
+
 REFUSED: dict[str, tuple[dict[str, Any], tuple[int, str, str]]] = {
     "no object": ({"provider": ["openai"]}, (400, "invalid_type", "provider")),
     "data collection": (

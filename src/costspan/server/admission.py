@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from costspan.engine.call import Call
 from costspan.errors import ClientError
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from costspan.server.upload import FormUpload
     from costspan.snapshot import ClientKey, Snapshot
     from costspan.wire import json
+
+
+ROUTE_HEADER: Final = "x-costspan-route"
 
 
 @dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
@@ -86,7 +89,7 @@ class Admission:
     ) -> Call:
         """The call for a body that was read. Raises `ClientError`."""
         snapshot, dialect = admitted.snapshot, asked.dialect
-        route = request.headers.get("x-costspan-route")
+        route = request.headers.get(ROUTE_HEADER)
         read = understand(asked, snapshot, admitted.key, body, fields, route=route)
         matched = read.matched
         return Call(
@@ -165,7 +168,10 @@ def understand(
     if says_where:
         fields = overrides.with_model(fields)
     peek = dialect.peek(fields)
-    matched = resolved(snapshot, key, peek.model if route is None else route, peek.model)
+    if route is None:
+        matched = resolved(snapshot, key, peek.model)
+    else:
+        matched = resolved(snapshot, key, route, peek.model, param=ROUTE_HEADER)
     strict, wishes = _requires_parameters(fields), NO_WISHES
     if says_where:
         resolve = partial(resolved, snapshot, key, param=overrides.MODELS)

@@ -86,7 +86,15 @@ def _divert(call: Call, route: str) -> None:
     if matched is None:
         return  # the configuration has changed meanwhile, and this request keeps the one it came under
     if call.wishes != NO_WISHES:
-        matched = refined([matched], call.wishes)
+        try:
+            matched = refined([matched], call.wishes)
+        except ClientError as error:
+            raise ClientError(
+                f"a budget is used up and sends this request to {route}, of which its 'provider' leaves no target",
+                status=error.status,
+                code=error.code,
+                param=error.param,
+            ) from None
     call.matched = matched
     call.origin.route, call.origin.strategy = matched.route, matched.strategy
     call.deadline = call.started + matched.policy.timeouts.total
