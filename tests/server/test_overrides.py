@@ -158,6 +158,8 @@ ORDERS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "order, and no others": ({"provider": {"order": ["cheap"], "allow_fallbacks": False}}, ["cheap/small"]),
     "only": ({"provider": {"only": ["cheap", "anthropic"]}}, ["cheap/small", "claude/sonnet"]),
     "ignore a kind": ({"provider": {"ignore": ["openai"]}}, ["claude/sonnet"]),
+    "ignore a kind in other letters": ({"provider": {"ignore": ["OpenAI"]}}, ["claude/sonnet"]),
+    "order in other letters": ({"provider": {"order": ["Cheap"], "allow_fallbacks": False}}, ["cheap/small"]),
     "ignore somebody unknown": ({"provider": {"ignore": ["nobody/turbo"]}}, ALL),
     "no fallbacks": ({"provider": {"allow_fallbacks": False}}, ["dear/big"]),
     "by price": ({"provider": {"sort": "price"}}, ["cheap/small", "claude/sonnet", "dear/big"]),

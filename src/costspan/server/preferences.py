@@ -60,11 +60,16 @@ def _same(value: object, other: object) -> bool:
 
 
 def _providers(name: str, kinds: Mapping[str, str]) -> frozenset[str]:
-    """The configured providers that `name` means: the one of that name, or all of that kind."""
+    """The configured providers that `name` means: the one of that name, or all of that kind.
+
+    Small letters and capitals mean the same, as clients know names such as OpenAI: who ignores that means it.
+    """
     if name in kinds:
         return frozenset({name})
-    kind = SLUGS.get(name, name)
-    return frozenset(each for each, of in kinds.items() if of == kind)
+    plain = name.lower()
+    named = frozenset(each for each in kinds if each.lower() == plain)
+    kind = SLUGS.get(plain, plain)
+    return named or frozenset(each for each, of in kinds.items() if of == kind)
 
 
 def _names(said: json.Object, member: str) -> list[str]:
