@@ -350,6 +350,16 @@ async def test_formats_that_only_pass_keep_their_fields(place: Place) -> None:
     assert sent(place.upstream.requests[0])["provider"] == {"zdr": True}
 
 
+async def test_a_router_is_named_no_further_models_in_a_format_that_only_passes(place: Place) -> None:
+    """It would ask models that the client's key may not, and that no budget's route leads to."""
+    more = {"prompt": "hello", "models": ["o1-pro"]}
+    status, answer = await place.post({"model": "router/llama", **more}, path="/v1/completions")
+    elsewhere, _ = await place.post({"model": "cheap/small", **more}, path="/v1/completions")
+
+    assert (status, answer["error"]["code"], answer["error"]["param"]) == (400, "unsupported_parameter", "models")
+    assert (elsewhere, place.asked) == (200, ["cheap/small"])
+
+
 # What is refused.
 
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from costspan.dialects import PASSED
 from costspan.engine.call import Call
 from costspan.errors import ClientError
 from costspan.ledger.records import Origin
@@ -178,6 +179,8 @@ def understand(
         overridden = overrides.override(fields, matched, snapshot, dialect, resolve)
         matched, wishes = overridden.matched, overridden.wishes
         body, fields = overrides.without(body, fields, overridden.dropped)
+    elif overrides.MODELS in fields and dialect.NAME in PASSED:
+        overrides.refuse_models(matched, snapshot)
     return Understood(peek, matched, body, fields, strict, wishes)
 
 

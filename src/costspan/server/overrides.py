@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from costspan.dialects import PASSED
 from costspan.dialects.checks import MAX_MODEL_CHARS
-from costspan.errors import ClientError, Malformed
+from costspan.errors import ClientError, Malformed, Untranslatable
 from costspan.providers.capabilities import READ_WISHES
 from costspan.routing.overrides import NO_WISHES, Sort, Wishes, refined
 from costspan.routing.plan import DIRECT, MAX_STEPS
@@ -110,6 +110,15 @@ def override(
     if len(found) > 1 or wishes != NO_WISHES:
         matched = refined(found, wishes)
     return Overridden(matched, wishes, tuple(name for name in (MODELS, PROVIDER, ROUTE) if name not in kept))
+
+
+def refuse_models(matched: Matched, snapshot: Snapshot) -> None:
+    """Raise `ClientError` where `models` of a format that only passes would reach who reads them.
+
+    What else would then be asked neither keys nor budgets have a say in.
+    """
+    if any(_chooses_itself(step.provider, snapshot) for step in matched.steps):
+        raise Untranslatable("further models can be named in chat and embeddings only", param=MODELS)
 
 
 def without(body: bytes, fields: json.Object, dropped: tuple[str, ...]) -> tuple[bytes, json.Object]:
