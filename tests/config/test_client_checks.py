@@ -43,6 +43,14 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
         "budgets: [{name: a, usd: 1, per: day, on_exceed: {route: cheap}}]",
         ["gateway.yaml:3:58: budgets[0].on_exceed.route: unknown route 'cheap'"],
     ),
+    "a shared budget at an address to which no path can be added": (
+        "budgets: [{name: a, usd: 1, per: day, shared: 'http://p:9090/?token=1'}]",
+        ["gateway.yaml:3:47: budgets[0].shared: expected a URL without query and fragment"],
+    ),
+    "a shared budget at a port that does not exist": (
+        "budgets: [{name: a, usd: 1, per: day, shared: 'http://p:99999'}]",
+        ["gateway.yaml:3:47: budgets[0].shared: the port is not one"],
+    ),
     "a shared budget of which Prometheus cannot tell what counts": (
         (
             "attribution: {metric_attributes: [environment]}\n"

@@ -145,6 +145,12 @@ def _endpoint(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
         raise ValueError("expected a URL such as http://collector:4318, without user and password")
+    if parts.query or parts.fragment:
+        raise ValueError("expected a URL without query and fragment")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("the port is not one") from None
     return text
 
 
