@@ -101,6 +101,51 @@ def test_a_targets_character_shows_in_kinds_that_it_has_not_answered() -> None:
     assert expected.likely == pytest.approx(100 * 2 + 50 * 8, rel=0.15)
 
 
+def test_one_comparison_holds_for_all_that_a_target_has_answered() -> None:
+    learned = Learned()
+    learned.answers(WORDY, LETTER, 500, 4000, times=10)
+    learned.answers(TERSE, DIGEST, 500, 100, times=10)  # a light task or a light thinker: nobody can tell
+    before = learned.expect(WORDY, DIGEST)
+    learned.answers(TERSE, LETTER, 500, 1000, times=5)
+
+    after = learned.expect(WORDY, DIGEST)
+
+    assert before.likely == pytest.approx(630, rel=0.05)
+    assert after.likely == pytest.approx(895, rel=0.05)  # four times as much thought
+
+
+def test_a_target_is_in_no_doubt_against_itself() -> None:
+    learned = Learned()
+    learned.answers(WORDY, LETTER, 500, 4000, times=10)
+
+    own, other = learned.expect(WORDY, DIGEST), learned.expect(NEW, DIGEST)
+
+    assert own.likely == pytest.approx(other.likely, rel=0.01)
+    assert own.thought == pytest.approx(3495, rel=0.01)  # of 4,000, for another kind may be another matter
+    assert other.thought < 400
+
+
+def test_of_each_kind_as_many_thinkers_are_kept_as_a_plan_has() -> None:
+    learned = Learned()
+    for number in range(100):
+        learned.answers(f"provider/{number}", LETTER, 500, 1000)
+
+    assert {len(needs.thinkers()) for needs in learned.outputs._needs.values()} == {32}
+
+
+def test_a_target_that_was_compared_often_is_hardly_hoped_to_be_better_at_a_new_kind() -> None:
+    learned = Learned()
+    for _ in range(10):
+        learned.answers(WORDY, LETTER, 500, 4000)
+        learned.answers(TERSE, LETTER, 500, 1000)
+    learned.answers(WORDY, DIGEST, 500, 2000, times=5)
+
+    compared, new = learned.expect(TERSE, DIGEST), learned.expect(NEW, DIGEST)
+
+    assert compared.thought / (compared.likely - 500) == pytest.approx(0.83, abs=0.03)
+    assert new.thought / (new.likely - 500) == pytest.approx(0.09, abs=0.01)
+
+
 def test_what_does_not_think_is_not_expected_to() -> None:
     learned = Learned()
     for _ in range(10):

@@ -32,7 +32,8 @@ class Lengths:
         bucket = _bucket(tokens)
         self._counts[bucket] += 1.0
         self._sums[bucket] += tokens
-        self._largest = max(self._largest, tokens)
+        if tokens > self._largest:  # noqa: PLR1730 - max() costs as much as the rest
+            self._largest = tokens
         self.count += 1.0
         self.total += tokens
 
@@ -55,7 +56,10 @@ class Lengths:
 
 
 def _bucket(tokens: float) -> int:
-    return min(int(2.0 * log2(tokens)), _BUCKETS - 1) if tokens > 1 else 0
+    if tokens <= 1:
+        return 0
+    bucket = int(2.0 * log2(tokens))
+    return bucket if bucket < _BUCKETS else _BUCKETS - 1
 
 
 class Mean:
@@ -69,9 +73,9 @@ class Mean:
 
     def add(self, value: float, memory: float, weight: float = 1.0) -> None:
         """Count an observation, with a `weight` of 0 to 1."""
-        self.count = min(self.count, memory) + weight
-        if self.count:
-            self.value += (value - self.value) * weight / self.count
+        self.count = count = min(self.count, memory) + weight
+        if count:
+            self.value += (value - self.value) * weight / count
 
 
 def blend(own: float, count: float, parent: float, doubt: float) -> float:

@@ -10,6 +10,10 @@ it. Each has two causes, learned apart too, because a target is asked about long
     the target    how much it says and thinks against the others for requests of the same kind, and its own means for
                   this kind, which soon count most.
 
+What requests of a kind take of thought is worked out when it is asked for, from what each target thought and from how
+much more than others that one is known to think by now. So what one answer shows of a target holds at once for all that
+it has answered and for every kind that it has not.
+
 What has answered little is believed to be somewhat better than expected, or it would never be tried: a target whose
 list price is higher can be cheaper all the same. That costs a request or two for each target, and fades as it answers.
 """
@@ -31,7 +35,9 @@ if TYPE_CHECKING:
 DEFAULT = 512.0
 """Tokens of an answer when nothing is known of its route."""
 MAX_KINDS = 4096
-"""Kinds of requests, a kilobyte each; the least used go first. Their number is the clients' to choose."""
+"""Kinds of requests, a kilobyte or two each; the least used go first. Their number is the clients' to choose."""
+MAX_THINKERS = 32
+"""Targets by kind of which it is kept how much they thought: as many as a plan has."""
 MAX_TRIED = 16384
 """Means of targets by kind."""
 MAX_TARGETS = 4096
@@ -50,6 +56,8 @@ _TARGET_SAYS, _KIND_SAYS = 0.09, 0.04
 """Of what targets say (their tokenizers among the causes), and of what is particular to a target and a kind."""
 _TARGET_THINKS, _KIND_THINKS = 1.5, 0.09
 """Of what they think: from not at all to ten times as much as others."""
+_SAYS_SHOWN, _THINKS_SHOWN = _NOISE + _KIND_SAYS, _NOISE + _KIND_THINKS
+"""Of what one answer shows of a target's character: chance, and the kind, which may not be typical of it."""
 _HOPE = 1.5
 """How far an uncertain expectation is lowered, in variances: the price of finding out. In that simulation 0.5 stays
 with dear targets for good, 16 % above the cheapest; with 1 to 2 it is 0.2 % and less."""
@@ -77,12 +85,14 @@ class _Traits(NamedTuple):
     known_says: float
     known_thinks: float
 
-    def doubts(self) -> tuple[float, float]:
-        """Answers' worth of what follows from the traits, against a target's own answers to a kind of request."""
-        return (
-            _NOISE / (_KIND_SAYS + _TARGET_SAYS / (1.0 + self.known_says)),
-            _NOISE / (_KIND_THINKS + _TARGET_THINKS / (1.0 + self.known_thinks)),
-        )
+    def doubts(self, others: float) -> tuple[float, float]:
+        """Answers' worth of what follows from the traits, against a target's own answers to a kind of request.
+
+        `others` is the share of others in what is known of the thought that it takes: only they may be different.
+        """
+        says = 1.0 / (1.0 / _TARGET_SAYS + self.known_says / _SAYS_SHOWN)
+        thinks = 1.0 / (1.0 / _TARGET_THINKS + self.known_thinks / _THINKS_SHOWN)
+        return _NOISE / (_KIND_SAYS + says), _NOISE / (_KIND_THINKS + others * thinks)
 
 
 _UNKNOWN = _Traits(1.0, 1.0, 0.0, 0.0)
@@ -91,29 +101,34 @@ _UNKNOWN = _Traits(1.0, 1.0, 0.0, 0.0)
 class _Character:
     """A target's traits, learned."""
 
-    __slots__ = ("_at", "_says", "_thinks")
+    __slots__ = ("_at", "_says", "_thinks", "thinks")
 
     def __init__(self) -> None:
+        self.thinks = 1.0
+        """As the traits have it, as of the last answer. Never 0: others' thought is told from it."""
         self._says = Mean()
         self._thinks = Mean()
         self._at = 0.0
 
-    def add(self, says: float, thinks: float | None, weight: float, now: float) -> None:
-        """Count an answer, as multiples of the ordinary; None where nobody has been seen to think."""
+    def add(self, says: float, thinks: float | None, weight: tuple[float, float], now: float) -> _Traits:
+        """Count an answer, as multiples of the ordinary; None where nobody else has been seen to think."""
         worth = self._worth(now)
         self._says.count *= worth
-        self._says.add(min(max(says, _LEAST), _MOST), _MEMORY, weight)
+        self._says.add(min(max(says, _LEAST), _MOST), _MEMORY, weight[0])
         self._thinks.count *= worth
         if thinks is not None:
-            self._thinks.add(min(thinks, _MOST), _MEMORY, weight)
+            self._thinks.add(min(thinks, _MOST), _MEMORY, weight[1])
         self._at = now
+        traits = self.traits(now)
+        self.thinks = max(traits.thinks, _LEAST)
+        return traits
 
     def traits(self, now: float) -> _Traits:
         worth = self._worth(now)
         known_says, known_thinks = self._says.count * worth, self._thinks.count * worth
-        doubt = _NOISE / _TARGET_THINKS
+        doubt = _THINKS_SHOWN / _TARGET_THINKS
         return _Traits(
-            blend(self._says.value, known_says, 1.0, _NOISE / _TARGET_SAYS),
+            blend(self._says.value, known_says, 1.0, _SAYS_SHOWN / _TARGET_SAYS),
             (self._thinks.value * known_thinks + doubt) / (known_thinks + doubt),
             known_says,
             known_thinks,
@@ -129,11 +144,31 @@ _Kind = tuple[object, ...]
 class _Needs:
     """What requests of one kind need."""
 
-    __slots__ = ("said", "thought")
+    __slots__ = ("_thoughts", "said")
 
     def __init__(self) -> None:
         self.said = Lengths()
-        self.thought = Mean()
+        self._thoughts: OrderedDict[str, tuple[_Character, Mean]] = OrderedDict()
+
+    def thought(self, without: str | None = None) -> tuple[float, float]:
+        """What a target of ordinary thoughtfulness would think, and on how many answers that rests."""
+        total = answers = 0.0
+        for target, (character, mean) in self._thoughts.items():
+            if target != without:
+                count = mean.count
+                total += mean.value * count / character.thinks
+                answers += count
+        return (total / answers, answers) if answers else (0.0, 0.0)
+
+    def thinkers(self) -> Mapping[str, float]:
+        """How many answers each target thought in."""
+        return {target: mean.count for target, (_, mean) in self._thoughts.items()}
+
+    def add_thought(self, target: str, character: _Character, tokens: float) -> None:
+        known = self._thoughts.get(target)
+        if known is None or known[0] is not character:
+            known = put(self._thoughts, target, (character, Mean()), MAX_THINKERS)
+        known[1].add(tokens, _MEMORY)
 
 
 class _Own:
@@ -149,7 +184,7 @@ class _Own:
 class _Known:
     """What is known of one request's kinds, for as long as nothing new is learned."""
 
-    __slots__ = ("_needs", "asked", "kinds", "route", "thought")
+    __slots__ = ("_answers", "_needs", "_thinkers", "asked", "kinds", "route", "thought")
 
     def __init__(self, route: str, asked: Asked, needs: Mapping[_Kind, _Needs]) -> None:
         self.route = route
@@ -158,8 +193,18 @@ class _Known:
         self._needs = [known for kind in self.kinds if (known := needs.get(kind)) is not None]
         self.thought = 0.0
         """What a target of ordinary thoughtfulness would think."""
+        special, self._answers = None, 0.0
         for known in self._needs:
-            self.thought = blend(known.thought.value, known.thought.count, self.thought, _DOUBT)
+            tokens, answers = known.thought()
+            if answers:
+                self.thought = blend(tokens, answers, self.thought, _DOUBT)
+                special, self._answers = known, answers
+        self._thinkers = special.thinkers() if special is not None else {}
+
+    def others(self, target: str) -> float:
+        """The share of others than `target` in what is known most specially of the thought that it takes."""
+        own = self._thinkers.get(target)
+        return 1.0 if own is None else 1.0 - own / self._answers
 
     def said(self, cap: float | None) -> float:
         """What a target of ordinary wordiness would say."""
@@ -184,7 +229,7 @@ class Outputs:
         known = self._look_up(route, asked)
         character = self._targets.get(target)
         traits = character.traits(now) if character is not None else _UNKNOWN
-        says, thinks = traits.doubts()
+        says, thinks = traits.doubts(known.others(target))
         thought = traits.thinks * known.thought
         said = traits.says * known.said(_left(asked, thought, traits.says))
         own = 0.0
@@ -210,19 +255,19 @@ class Outputs:
         traits = character.traits(now)
         if (special := self._needs.get(known.kinds[-1])) is not None:
             ordinary = known.said(_left(asked, thought, traits.says))
-            effort = known.thought if special.thought.count else 0.0
-            weight = special.said.count / (special.said.count + 1.0)
-            character.add(said / ordinary, thought / effort if effort else None, weight, now)
-            traits = character.traits(now)
+            effort, answers = special.thought(without=target)
+            weight = special.said.count / (special.said.count + 1.0), answers / (answers + 1.0)
+            traits = character.add(said / ordinary, thought / effort if effort else None, weight, now)
+        words = said / traits.says
         for kind in known.kinds:
             needs = self._needs.get(kind)
             if needs is None:
                 needs = put(self._needs, kind, _Needs(), self._max_kinds)
             else:
                 self._needs.move_to_end(kind)
-            needs.said.add(said / traits.says)
+            needs.said.add(words)
             if thought:  # what does not think says nothing of how much others will
-                needs.thought.add(thought / max(traits.thinks, _LEAST), _MEMORY)
+                needs.add_thought(target, character, thought)
         key = (target, known.kinds[-1])
         tried = self._tried.get(key)
         if tried is None:
