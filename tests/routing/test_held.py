@@ -39,11 +39,37 @@ class Memory:
         self.answer(target, other, {"cache_read": 5000, "input": 500})
 
 
-def test_nothing_is_cached_as_long_as_a_target_has_not_said_so() -> None:
+def test_half_is_believed_to_come_back_until_a_target_has_shown() -> None:
     memory = Memory()
     memory.answer(AUTOMATIC, asked(), {"input": 5000})
 
-    assert memory.see(AUTOMATIC, asked(), 5500) == Cached(0.0, 0.0, 0.0, "conversation")
+    assert memory.see(AUTOMATIC, asked(), 5500) == Cached(2500.0, 0.0, 0.0, "conversation")
+    assert memory.see(AUTOMATIC, asked(b"new"), 5500) == Cached(1000.0, 0.0, 0.0, "prefix")
+
+
+def test_one_answer_without_any_ends_that() -> None:
+    memory = Memory()
+    memory.answer(AUTOMATIC, asked(), {"input": 5000})
+    memory.answer(AUTOMATIC, asked(), {"input": 5500})
+
+    assert memory.see(AUTOMATIC, asked(), 6000) == Cached(0.0, 0.0, 0.0, "conversation")
+
+
+def test_nothing_is_believed_of_prompts_that_few_caches_take() -> None:
+    memory = Memory()
+    memory.answer(AUTOMATIC, asked(), {"input": 1000})
+
+    assert memory.see(AUTOMATIC, asked(), 1100).read == 0
+
+
+def test_that_short_prompts_are_not_cached_says_nothing_of_long_ones() -> None:
+    memory = Memory()
+    for _ in range(5):
+        memory.answer(AUTOMATIC, asked(b"short"), {"input": 500})
+    memory.answer(AUTOMATIC, asked(b"long"), {"input": 5000})
+
+    assert memory.see(AUTOMATIC, asked(b"short"), 500).read == 0
+    assert memory.see(AUTOMATIC, asked(b"long"), 5500).read == 2500
 
 
 def test_what_came_back_of_a_conversation_is_expected_of_the_next() -> None:

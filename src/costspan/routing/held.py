@@ -2,8 +2,8 @@
 
 Remembered by fingerprint and target: how many tokens of the conversation, and of the instructions that many
 conversations share, the target was last seen to hold, and until when. Learned by target: which share of that comes back
-as cached. It is 0 until the target has once reported a cached token: caches that work by themselves say nothing when
-they take something in, and not every provider has one.
+as cached. Caches that work by themselves say nothing when they take something in, and not every provider has one: until
+it has shown, half of it is believed to come back, of as much as most providers cache. The first answer decides.
 
     where           base of the share
     conversation    the conversation's last prompt; of targets that report writes, what was read and written then
@@ -39,6 +39,12 @@ LONG_SECONDS = 3600.0
 _CLASSES = (1024, 2048, 4096)
 """Least prompts that providers cache: 1,024 tokens at OpenAI and for most of Claude, 2,048 and 4,096 for other models
 (the same guides). Shares are learned apart between them, or short prompts would spoil those of long ones."""
+_UNSEEN = 0.5
+"""Believed to come back of what a target was asked before, of `_CLASSES`' least at least, until it has shown. OpenAI
+(https://developers.openai.com/api/docs/guides/prompt-caching), Gemini since 2.5
+(https://ai.google.dev/gemini-api/docs/caching), DeepSeek (https://api-docs.deepseek.com/guides/kv_cache) and xAI cache
+unasked; Anthropic does not. A target that is believed to hold nothing is not asked again where others hold something,
+and never shows that it does."""
 _MEMORY = 16.0
 _MOST = 1.25
 """A cache may hold the last answer too, which is no part of the last prompt."""
@@ -141,16 +147,26 @@ class Held:
         share = self._share(("read", target, level), base)
         if share is None and level != NOTHING:
             share = self._share(("read", target, PREFIX if level == CONVERSATION else CONVERSATION), base)
-        if share is None:
-            return 1.0 if level != NOTHING and target in self._writers else 0.0  # what it billed as written, it has
-        return share
+        if share is not None:
+            return share
+        if level == NOTHING:
+            return 0.0
+        if target in self._writers:
+            return 1.0  # what it billed as written, it has
+        return _UNSEEN if _class(base) else 0.0
 
     def _share(self, of: tuple[object, ...], base: float) -> float | None:
-        """The share seen of as much, else of the next less that was seen; None where nothing was."""
-        for size in range(_class(base), -1, -1):
-            share = self._shares.get((*of, size))
-            if share is not None:
-                return share.value
+        """The share seen of as much, else of the next less of which some was seen; None where nothing was.
+
+        That there is none of less says nothing: it may have been too short to be cached.
+        """
+        seen = self._shares.get((*of, _class(base)))
+        if seen is not None:
+            return seen.value
+        for size in range(_class(base) - 1, -1, -1):
+            seen = self._shares.get((*of, size))
+            if seen is not None and seen.value > 0:
+                return seen.value
         return None
 
     def _add(self, key: tuple[object, ...], share: float) -> None:
