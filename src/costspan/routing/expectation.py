@@ -175,7 +175,8 @@ class Expectations:
         if asked.media:
             self._mix((route, target, "input"), {name: inputs[name] for name in inputs if name in _FRESH})
         if said or thought:
-            self._mix((route, target, "output"), said)
+            if self._mixes or len(said) != 1 or "output" not in said:
+                self._mix((route, target, "output"), said)
             choices = max(asked.n, 1)
             words = sum(said.values()) / choices
             self._outputs.learn(route, target, asked, said=words, thought=thought / choices, now=now)
