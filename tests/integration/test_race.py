@@ -559,5 +559,33 @@ async def test_a_first_target_that_hangs_is_found_out(tmp_path: Path, after: str
     assert 5 <= more <= 15, "after five in a row it is left alone, but for a probe"
 
 
+async def test_a_further_attempt_does_not_wait_in_line_while_another_target_could_be_asked(tmp_path: Path) -> None:
+    """The place is free when the plan is made, and taken when the further attempt is to start."""
+    gate = asyncio.Event()
+    async with (
+        FakeUpstream(lambda _: SILENT_AFTER_HEADERS) as first,
+        FakeUpstream(lambda _: openai_stream((gate, "held"))) as full,
+        FakeUpstream(lambda _: openai_stream(("third",))) as third,
+        running(
+            tmp_path,
+            racing(first.url, full.url, third.url, race="after: 500ms, max_parallel: 2").replace(
+                "api_key: test-key-p1", "api_key: test-key-p1, max_concurrency: 1"
+            ),
+        ) as gateway,
+    ):
+        began = time.monotonic()
+        asked = asyncio.create_task(ask(gateway.url))
+        await first.received(1)
+        holder = asyncio.create_task(ask(gateway.url, model="p1/m"))
+        await full.received(1)
+        status, headers, _ = await asked
+        took = time.monotonic() - began
+        gate.set()
+        await holder
+
+    assert (status, headers["x-costspan-target"]) == (200, "p2/m")
+    assert took < 2.5, "the line is three seconds long"
+
+
 def test_the_price_of_the_tests_above() -> None:
     assert Decimal(1000) * 2 / 10**6 + Decimal(500) * 8 / 10**6 == Decimal("0.006")

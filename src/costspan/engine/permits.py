@@ -47,7 +47,9 @@ class Permits:
         if not self._slots.try_acquire(account):
             if self._is_ill(call, step, target):  # nobody waits in line to be told so
                 return None
-            if not await self._slots.acquire(account, min(LONGEST_WAIT, call.deadline - self._now())):
+            others_run = call.contest is not None and call.under_way > 0  # then another target is asked sooner
+            patience = 0.0 if others_run else min(LONGEST_WAIT, call.deadline - self._now())
+            if not await self._slots.acquire(account, patience):
                 call.passed.append(Passed(step.label, "busy", 1.0))
                 return None
         ticket = self._ticket(call, step, target, account)
