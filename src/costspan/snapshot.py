@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from costspan.config.routes import Target as ConfiguredTarget
     from costspan.errors import Problem
     from costspan.pricing.catalog import Catalog
+    from costspan.pricing.rates import Price
     from costspan.pricing.rates import Rates as PlainRates
     from costspan.providers.account import Account
 
@@ -88,13 +89,17 @@ class Snapshot:
     limits: Mapping[str, Limits]
     """By the name of a client key, of those that have any."""
 
-    def has_price(self, account: Account, model: str, wall_ns: int) -> bool:
-        """Whether a call of `model` at that time (epoch nanoseconds) can be priced before it is made."""
-        at = datetime.fromtimestamp(wall_ns / 1e9, UTC)
-        found = self.book.find(
-            account.name, account.kind.name, model, price_as=account.catalog, discount=account.discount, at=at
+    def price(self, account: Account, model: str, at: datetime, served: str | None = None) -> Price | None:
+        """What `model` costs there; `served` is what the answer says it was, None before there is one."""
+        return self.book.find(
+            account.name,
+            account.kind.name,
+            model,
+            served=served,
+            price_as=account.catalog,
+            discount=account.discount,
+            at=at,
         )
-        return found is not None
 
 
 def build(loaded: Loaded, *, generation: int, catalog: Catalog | None) -> Snapshot:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -39,9 +38,10 @@ def check(source: Source, *, as_json: bool) -> int:
             print(error, file=sys.stderr)  # noqa: T201 - the output
             print(f"{source.name}: {len(error.problems)} problem(s)", file=sys.stderr)  # noqa: T201 - the output
         return EX_CONFIG
-    doubtful = doubts(snapshot, time.time_ns())
-    warnings = [*snapshot.warnings, *([exposure] if exposure else []), *doubtful, *_old_prices(snapshot)]
-    rows = list(_targets(snapshot))
+    now = datetime.now(UTC)  # noqa: TID251 - a command's clock is the machine's
+    warnings = [*snapshot.warnings, *([exposure] if exposure else [])]
+    warnings += [*doubts(snapshot, now), *_old_prices(snapshot, now)]
+    rows = list(_targets(snapshot, now))
     unpriced = [row["target"] for row in rows if row["price"] is None]
     if as_json:
         people = {
@@ -55,10 +55,9 @@ def check(source: Source, *, as_json: bool) -> int:
     return 1 if unpriced and snapshot.reject_unpriced else 0
 
 
-def _old_prices(snapshot: Snapshot) -> Iterator[str]:
+def _old_prices(snapshot: Snapshot, now: datetime) -> Iterator[str]:
     """One line for all prices whose facts are old, or of unknown age."""
-    today = datetime.now(UTC).date()  # noqa: TID251 - a command's clock is the machine's
-    found = list(ages(snapshot.book.rows, snapshot.book.catalog, today))
+    found = list(ages(snapshot.book.rows, snapshot.book.catalog, now.date()))
     old = [age for age in found if age.over(MOST_DAYS)]
     known = [age for age in old if age.days is not None]
     if old:
@@ -67,8 +66,7 @@ def _old_prices(snapshot: Snapshot) -> Iterator[str]:
         yield f"{len(old)} price(s) older than {MOST_DAYS} days, or of unknown age{told}: see costspan prices age"
 
 
-def _targets(snapshot: Snapshot) -> Iterator[json.Object]:
-    at = datetime.now(UTC)  # noqa: TID251 - a command's clock is the machine's
+def _targets(snapshot: Snapshot, now: datetime) -> Iterator[json.Object]:
     for route in snapshot.table.routes.values():
         for member in route.members:
             if not isinstance(member, Leaf):
@@ -77,14 +75,7 @@ def _targets(snapshot: Snapshot) -> Iterator[json.Object]:
             account = snapshot.accounts[member.provider]
             price = None
             if "{model}" not in member.model:
-                price = snapshot.book.find(
-                    account.name,
-                    account.kind.name,
-                    member.model,
-                    price_as=account.catalog,
-                    discount=account.discount,
-                    at=at,
-                )
+                price = snapshot.price(account, member.model, now)
             rates = _rates(price)
             yield {
                 "route": route.name,

@@ -8,6 +8,7 @@ from costspan.routing.plan import Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from costspan.routing.budget import Budget
     from costspan.routing.limits import Limits
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 _A_WHILE: Final = {"day": "a day", "week": "a week", "month": "a month", "total": "in total"}
 
 
-def doubts(snapshot: Snapshot, wall_ns: int) -> Iterator[str]:
-    """Say of each route what the missing price of a target means there. `wall_ns`: now, epoch nanoseconds.
+def doubts(snapshot: Snapshot, now: datetime) -> Iterator[str]:
+    """Say of each route what the missing price of a target means there.
 
     Of targets whose model is the one asked for nothing is known here.
     """
@@ -27,7 +28,7 @@ def doubts(snapshot: Snapshot, wall_ns: int) -> Iterator[str]:
         unpriced = [
             f"{leaf.provider}/{leaf.model}"
             for leaf in leaves
-            if not snapshot.has_price(snapshot.accounts[leaf.provider], leaf.model, wall_ns)
+            if snapshot.price(snapshot.accounts[leaf.provider], leaf.model, now) is None
         ]
         if not unpriced:
             continue

@@ -39,9 +39,7 @@ class ListPrices:
         account = next(self._accounts(), None)
         if prices is None or account is None:
             return None
-        price = prices.snapshot.book.find(
-            account.name, account.kind.name, model, price_as=account.catalog, discount=account.discount, at=at
-        )
+        price = prices.snapshot.price(account, model, at)
         if price is None:
             return None
         plan = price.plan(_NOTHING, None, at)

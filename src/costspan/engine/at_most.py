@@ -6,7 +6,6 @@ request allows, or what such requests are expected to have where it allows any. 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from costspan.ir.usage import Usage
@@ -32,16 +31,12 @@ def usd(call: Call) -> Decimal | None:
     if first is None:
         return None
     outlook, step = first
-    raw, account = call.raw, call.snapshot.accounts[step.provider]
-    if raw is not None and not raw.names(step.model) and account.price_as != "free":
-        return None
-    price = outlook.price(step)
+    price = outlook.billed(step)
     if price is None:
         return None
     prompt, output = _tokens(call, outlook, step)
-    at = datetime.fromtimestamp(call.started_ns / 1e9, UTC)
     used = Usage({"input": prompt, "output": output})
-    return cost(used, price, service_tier=call.peek.service_tier, at=at).total
+    return cost(used, price, service_tier=call.peek.service_tier, at=outlook.instant).total
 
 
 def _first(call: Call) -> tuple[Outlook, Step] | None:

@@ -12,6 +12,7 @@ from costspan.routing.overrides import NO_WISHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from costspan.dialects.types import Metered, Peek
     from costspan.engine.entered import Entered
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from costspan.engine.translate import Canonical, Client
     from costspan.errors import ClientError, UpstreamError
     from costspan.ledger.records import Attempt, Origin
+    from costspan.pricing.rates import Price
+    from costspan.providers.account import Account
     from costspan.routing.order import Plan
     from costspan.routing.overrides import Wishes
     from costspan.routing.plan import Matched
@@ -170,6 +173,13 @@ class Call:
         if self.require_parameters and self.fields.get("provider") == {"require_parameters": True}:
             return {name: value for name, value in self.fields.items() if name != "provider"}
         return self.fields
+
+    def price(self, account: Account, model: str, at: datetime, served: str | None = None) -> Price | None:
+        """What is billed for an attempt there; None where no price is known, or not of what a raw request asks for."""
+        raw = self.raw
+        if raw is not None and not raw.names(served or model) and account.price_as != "free":
+            return None
+        return self.snapshot.price(account, model, at, served)
 
     @property
     def must_be_priced(self) -> bool:

@@ -131,7 +131,7 @@ class Outlook:
             note.expected = self.expected(step)
             if price is not None:
                 usage = Usage(note.expected.tokens)
-                found = cost(usage, price, service_tier=self._call.peek.service_tier, at=self._instant())
+                found = cost(usage, price, service_tier=self._call.peek.service_tier, at=self.instant)
                 note.cost = found.total if found.is_whole else None
                 note.price_source = price.source
         return note.cost
@@ -170,16 +170,19 @@ class Outlook:
         return estimate
 
     def price(self, step: Step) -> Price | None:
-        """The price that holds there."""
-        account = self._account(step)
-        return self._call.snapshot.book.find(
-            account.name,
-            account.kind.name,
-            step.model,
-            price_as=account.catalog,
-            discount=account.discount,
-            at=self._instant(),
-        )
+        """The price of the model there."""
+        return self._call.snapshot.price(self._account(step), step.model, self.instant)
+
+    def billed(self, step: Step) -> Price | None:
+        """The price that an attempt there is billed by: see `Call.price`."""
+        return self._call.price(self._account(step), step.model, self.instant)
+
+    @property
+    def instant(self) -> datetime:
+        """When the call came: what prices hold then."""
+        if self._at is None:
+            self._at = datetime.fromtimestamp(self._call.started_ns / 1e9, UTC)
+        return self._at
 
     def _timing(self, step: Step) -> Timing:
         return self._targets.of(step.label, self._account(step)).timing
@@ -190,16 +193,11 @@ class Outlook:
     def _account(self, step: Step) -> Account:
         return self._call.snapshot.accounts[step.provider]
 
-    def _instant(self) -> datetime:
-        if self._at is None:
-            self._at = datetime.fromtimestamp(self._call.started_ns / 1e9, UTC)
-        return self._at
-
     def _excluded(self, step: Step) -> str | None:
         call = self._call
         if self._owners is not None and step.label not in self._owners:
             return "it does not have what the request refers to"
-        if call.must_be_priced and not self._has_price(step):
+        if call.must_be_priced and self.billed(step) is None:
             self.refusal = self.refusal or ClientError(
                 f"{step.label} has no price (prices.on_unpriced)", code="unpriced_model"
             )
@@ -213,12 +211,6 @@ class Outlook:
         if step.ceilings.input is not None or step.ceilings.output is not None:
             return self._too_dear(step)
         return None
-
-    def _has_price(self, step: Step) -> bool:
-        raw = self._call.raw
-        if raw is not None and not raw.names(step.model) and self._account(step).price_as != "free":
-            return False
-        return self.price(step) is not None
 
     def _missing(self, step: Step) -> str | None:
         """What the request needs and the model lacks, as configured or, where that is not said, as it is known."""
@@ -261,7 +253,7 @@ class Outlook:
         price = self.price(step)
         if price is None:
             return "it has no price, and there is a ceiling (max_price)"
-        rates = price.plan(Usage({"input": self.expected(step).prompt}), None, self._instant()).tokens
+        rates = price.plan(Usage({"input": self.expected(step).prompt}), None, self.instant).tokens
         for bucket, ceiling in (("input", step.ceilings.input), ("output", step.ceilings.output)):
             rate = rates.get(bucket)
             if ceiling is not None and rate is not None and rate.scaleb(6) > ceiling:

@@ -101,18 +101,7 @@ class Run:
         self._observer.attempt_started(self._started)
 
     def _find_price(self, served: str | None) -> Price | None:
-        raw = self.call.raw
-        if raw is not None and not raw.names(served or self.step.model) and self.account.price_as != "free":
-            return None
-        return self.call.snapshot.book.find(
-            self.account.name,
-            self.account.kind.name,
-            self.step.model,
-            served=served,
-            price_as=self.account.catalog,
-            discount=self.account.discount,
-            at=self._at,
-        )
+        return self.call.price(self.account, self.step.model, self._at, served)
 
     def _start(self, attempt_id: str, span_id: str) -> AttemptStarted:
         limit = self.call.peek.max_output_tokens
