@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from costspan.pricing.rates import EXACT
 from costspan.pricing.settle import add
+from costspan.routing.bounded import put
 from costspan.routing.plan import Step
 
 if TYPE_CHECKING:
@@ -89,10 +90,7 @@ class Decisions:
 
     def keep(self, call: Call, ended: Ended) -> None:
         """The exchange has its answer; attempts that still go on for it are told in what is kept, when they end."""
-        kept = self._kept
-        kept[call.origin.exchange_id] = decided(call, ended)
-        if len(kept) > self.most:
-            kept.popitem(last=False)
+        put(self._kept, call.origin.exchange_id, decided(call, ended), self.most)
 
     def of(self, exchange_id: str) -> Decision | None:
         """That of one exchange; None where it is not, or no longer, known."""

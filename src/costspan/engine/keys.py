@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from costspan.providers import rate_limits
 from costspan.providers.rate_limits import NO_NEED
+from costspan.routing.bounded import put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,7 +45,7 @@ class _State:
         self.refusals = 0
         self.under_way = 0
         """Attempts with it that have not ended."""
-        self.left: dict[str, Remaining] = {}
+        self.left: OrderedDict[str, Remaining] = OrderedDict()
         """By model, the one heard of last at the end."""
 
     def ready_at(self, now: float) -> float:
@@ -57,10 +59,7 @@ class _State:
 
     def hear(self, model: str, left: Remaining) -> None:
         """Remember what is left for `model`, in place of what was known."""
-        self.left.pop(model, None)
-        self.left[model] = left
-        if len(self.left) > MAX_MODELS:
-            del self.left[next(iter(self.left))]
+        put(self.left, model, left, MAX_MODELS)
 
 
 _UNUSED = _State()

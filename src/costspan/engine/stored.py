@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from costspan.routing.bounded import put
+
 MAX_IDS = 100_000
 """Some ten megabytes; older ids are forgotten first."""
 MAX_ID_CHARS = 256
@@ -19,12 +21,8 @@ class StoredBy:
 
     def remember(self, id_: str, provider: str) -> None:
         """`provider` (its name in the configuration) gave an answer this id."""
-        if len(id_) > MAX_ID_CHARS:
-            return
-        self._owners[id_] = provider
-        self._owners.move_to_end(id_)
-        if len(self._owners) > self._limit:
-            self._owners.popitem(last=False)
+        if len(id_) <= MAX_ID_CHARS:
+            put(self._owners, id_, provider, self._limit)
 
     def owner(self, id_: str) -> str | None:
         """Whose id it is, None where that is not known."""

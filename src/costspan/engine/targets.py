@@ -10,6 +10,7 @@ from collections import OrderedDict
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from costspan.routing.bounded import used
 from costspan.routing.breaker import Breaker, Ticket
 from costspan.routing.expectation import Expectations
 from costspan.routing.explore import Explorer
@@ -122,14 +123,7 @@ class Targets:
 
     def route(self, name: str) -> Route:
         """The state of a route."""
-        route = self._routes.get(name)
-        if route is None:
-            route = self._routes[name] = Route()
-            if len(self._routes) > MAX_ROUTES:
-                self._routes.popitem(last=False)
-        else:
-            self._routes.move_to_end(name)
-        return route
+        return used(self._routes, name, Route, MAX_ROUTES)
 
     def forget(self) -> None:
         """Begin anew with all targets: they are well, and nobody knows how fast."""

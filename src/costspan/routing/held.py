@@ -17,7 +17,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
-from costspan.routing.bounded import put
+from costspan.routing.bounded import put, used
 from costspan.routing.lengths import Mean
 
 if TYPE_CHECKING:
@@ -135,12 +135,10 @@ class Held:
             if key is None or not held:
                 continue
             place = (target, key)
-            before = self._entries.pop(place, None)
+            before = self._entries.get(place)
             kept = before is not None and before.seconds == LONG_SECONDS and before.until > now
             seconds = LONG_SECONDS if long or kept else SECONDS
-            self._entries[place] = _Entry(held, now + seconds, seconds)
-            if len(self._entries) > self._max_held:
-                self._entries.popitem(last=False)
+            put(self._entries, place, _Entry(held, now + seconds, seconds), self._max_held)
 
     def _comes_back(self, target: str, level: str, base: float) -> float:
         """Which share of what it was seen to hold comes back: what conversations show goes for prefixes and reverse."""
@@ -170,12 +168,7 @@ class Held:
         return None
 
     def _add(self, key: tuple[object, ...], share: float) -> None:
-        mean = self._shares.get(key)
-        if mean is None:
-            mean = put(self._shares, key, Mean(), MAX_SHARES)
-        else:
-            self._shares.move_to_end(key)
-        mean.add(min(share, _MOST), _MEMORY)
+        used(self._shares, key, Mean, MAX_SHARES).add(min(share, _MOST), _MEMORY)
 
 
 def _class(tokens: float) -> int:

@@ -24,7 +24,7 @@ from collections import OrderedDict
 from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
-from costspan.routing.bounded import put
+from costspan.routing.bounded import put, used
 from costspan.routing.lengths import Lengths, Mean, blend
 
 if TYPE_CHECKING:
@@ -260,20 +260,11 @@ class Outputs:
             traits = character.add(said / ordinary, thought / effort if effort else None, weight, now)
         words = said / traits.says
         for kind in known.kinds:
-            needs = self._needs.get(kind)
-            if needs is None:
-                needs = put(self._needs, kind, _Needs(), self._max_kinds)
-            else:
-                self._needs.move_to_end(kind)
+            needs = used(self._needs, kind, _Needs, self._max_kinds)
             needs.said.add(words)
             if thought:  # what does not think says nothing of how much others will
                 needs.add_thought(target, character, thought)
-        key = (target, known.kinds[-1])
-        tried = self._tried.get(key)
-        if tried is None:
-            tried = put(self._tried, key, _Own(), MAX_TRIED)
-        else:
-            self._tried.move_to_end(key)
+        tried = used(self._tried, (target, known.kinds[-1]), _Own, MAX_TRIED)
         tried.said.add(said, _MEMORY)
         tried.thought.add(thought, _MEMORY)
         self._known = None
