@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from costspan.routing.budget import IN_WORDS
 from costspan.routing.plan import Leaf
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from costspan.routing.limits import Limits
     from costspan.snapshot import Snapshot
     from costspan.wire import json
-
-_A_WHILE: Final = {"day": "a day", "week": "a week", "month": "a month", "total": "in total"}
 
 
 def doubts(snapshot: Snapshot, now: datetime) -> Iterator[str]:
@@ -51,7 +50,7 @@ def budget_lines(budgets: Sequence[Budget]) -> Iterator[str]:
         whose = ", ".join(f"{name}={value}" for name, value in budget.match.items()) or "all requests"
         then = f"then route {budget.route}" if budget.route is not None else "then 402"
         shared = f"; shared by {budget.shared}" if budget.shared is not None else ""
-        yield f"budget {budget.name}: {budget.usd.normalize():f} USD {_A_WHILE[budget.per]}, {whose}; {then}{shared}"
+        yield f"budget {budget.name}: {budget.usd.normalize():f} USD {IN_WORDS[budget.per]}, {whose}; {then}{shared}"
 
 
 def limit_lines(limits: Sequence[tuple[str, Limits]]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from costspan.engine.entered import DAY_NS, Entered
 from costspan.errors import ClientError, CostspanError
-from costspan.routing.budget import Fund, Tally
+from costspan.routing.budget import IN_WORDS, Fund, Tally
 from costspan.routing.limits import Limits, Refusal, Use
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_A_WHILE: Final = {"day": "a day", "week": "a week", "month": "a month", "total": "in total"}
 _NO_LIMITS: Final = Limits()
 
 
@@ -250,7 +249,7 @@ class Gate:
                     budget.name,
                     format(standing.spent.normalize(), "f"),
                     format(budget.usd, "f"),
-                    _A_WHILE[budget.per],
+                    IN_WORDS[budget.per],
                     standing.ratio * 100,
                 )
 
@@ -271,7 +270,7 @@ def _used_up(standing: Standing, call: Call) -> ClientError:
     if resets_at is not None:
         headers = {"retry-after": str(max(ceil(resets_at - call.started_ns / 1e9), 1))}
     return ClientError(
-        f"the budget {budget.name} of {budget.usd:f} USD {_A_WHILE[budget.per]} is used up; {_anew(standing)}",
+        f"the budget {budget.name} of {budget.usd:f} USD {IN_WORDS[budget.per]} is used up; {_anew(standing)}",
         status=402,
         code="budget_exceeded",
         headers=headers,

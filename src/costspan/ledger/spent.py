@@ -14,14 +14,15 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from costspan.errors import Malformed
 from costspan.ledger import files
 from costspan.ledger.read import DAMAGED, Recent, decode
-from costspan.routing.budget import date_of, number_of
+from costspan.ledger.split import EXACT
+from costspan.routing.budget import agrees, date_of, number_of
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 
 NAME: Final = ".spent"
 _VERSION: Final = 1
-_EXACT: Final = Context(prec=60)
 _ATTEMPT: Final = b'{"type":"attempt",'
 _BLOCK: Final = 1 << 20
 _LONGEST: Final = 4 << 20
@@ -173,12 +173,12 @@ class _Sums:
         day = _day(line["time"][:10])
         if new:
             for match, days in self._known:
-                if _agrees(match, attributes):
-                    days[day] = _EXACT.add(days.get(day, Decimal(0)), amount)
+                if agrees(match, attributes):
+                    days[day] = EXACT.add(days.get(day, Decimal(0)), amount)
         if anew:
             for match, since, days in self._fresh:
-                if day >= since and _agrees(match, attributes):
-                    days[day] = _EXACT.add(days.get(day, Decimal(0)), amount)
+                if day >= since and agrees(match, attributes):
+                    days[day] = EXACT.add(days.get(day, Decimal(0)), amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +235,6 @@ class _Reader:
 def _day(text: str) -> int:
     """Raises ValueError."""
     return number_of(date.fromisoformat(text))
-
-
-def _agrees(match: Match, attributes: Mapping[str, str]) -> bool:
-    return all(attributes.get(name) == value for name, value in match)
 
 
 def _before(saved: Saved, match: Match, oldest: int) -> Days:

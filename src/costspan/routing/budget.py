@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 Per: TypeAlias = Literal["day", "week", "month", "total"]
 Match: TypeAlias = tuple[tuple[str, str], ...]
 """Attributes with their values, sorted by name."""
+
+IN_WORDS: Final[Mapping[Per, str]] = MappingProxyType(
+    {"day": "a day", "week": "a week", "month": "a month", "total": "in total"}
+)
+"""As an amount of money is followed by its period."""
 
 DAY_SECONDS: Final = 86_400
 _EXACT: Final = Context(prec=60)
@@ -61,6 +67,11 @@ def period(per: Per, day: int) -> Period:
     first_date = date_of(day).replace(day=1)
     year, month = divmod(first_date.year * _DECEMBER + first_date.month, _DECEMBER)
     return Period(number_of(first_date), number_of(date(year, month + 1, 1)))
+
+
+def agrees(match: Match, attributes: Mapping[str, str]) -> bool:
+    """Whether what has these attributes is meant."""
+    return all(attributes.get(name) == value for name, value in match)
 
 
 def date_of(day: int) -> date:
@@ -109,7 +120,7 @@ class Tally:
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
         """Whether a request of these attributes spends here."""
-        return all(attributes.get(name) == value for name, value in self.match)
+        return agrees(self.match, attributes)
 
     def reserve(self, day: int, usd: Decimal) -> None:
         """Set `usd` aside, to be released on the same `day`."""
