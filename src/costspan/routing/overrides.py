@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from costspan.errors import ClientError
-from costspan.routing.plan import DIRECT, MAX_STEPS, NO_CEILINGS, Branch, Ceilings, Matched, Step, weighs_cost
+from costspan.routing.plan import DIRECT, NO_CEILINGS, Branch, Ceilings, Matched, Step, weighs_cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,10 +114,7 @@ def _sorted(branch: Branch, sort: Sort) -> Branch:
     """All targets of `branch`, however its routes nest, under one strategy. It ends a race: one is asked at a time."""
     if branch.strategy == DIRECT:
         return branch
-    steps: dict[str, Step] = {}
-    for step in branch.steps():
-        steps.setdefault(step.label, step)
-    return Branch(branch.route, sort, tuple(steps.values())[:MAX_STEPS])
+    return Branch(branch.route, sort, branch.targets())
 
 
 def _ordered(branch: Branch, wishes: Wishes) -> Branch | None:

@@ -149,6 +149,13 @@ class Branch:
             else:
                 yield from member.steps()
 
+    def targets(self) -> tuple[Step, ...]:
+        """All targets in it, as written. One that several routes list is there once."""
+        found: dict[str, Step] = {}
+        for step in self.steps():
+            found.setdefault(step.label, step)
+        return tuple(found.values())[:MAX_STEPS]
+
 
 @dataclass(frozen=True, slots=True)
 class Matched:
@@ -177,10 +184,7 @@ class Matched:
     @property
     def steps(self) -> tuple[Step, ...]:
         """All targets, as written. One that several routes list is there once."""
-        found: dict[str, Step] = {}
-        for step in self.tree.steps():
-            found.setdefault(step.label, step)
-        return tuple(found.values())[:MAX_STEPS]
+        return self.tree.targets()
 
 
 DIRECT = "direct"
