@@ -10,12 +10,11 @@ from costspan.dialects import PASSED
 from costspan.engine.begin import Beginnings
 from costspan.engine.failure import ERROR_BODY_SECONDS, MAX_ERROR_BYTES, expired, from_status
 from costspan.engine.framed import as_events
+from costspan.engine.prepare import addressed
 from costspan.engine.race import LostRace
 from costspan.engine.run import Run
 from costspan.errors import Category, UpstreamError
-from costspan.providers import ways
 from costspan.providers.account import request_headers
-from costspan.providers.ways.asked import Asked
 from costspan.wire import headers as header_rules
 from costspan.wire.http import Outgoing
 
@@ -191,18 +190,7 @@ class Attempts:
         if raw is not None:
             headers = request_headers(account, secret, self._trace(run), raw.content_type)
             return Outgoing(raw.method, raw.path, headers, raw.body)
-        model, stream = run.step.model, call.peek.stream
-        asked = Asked(
-            prepared.dialect.NAME,
-            prepared.dialect.path(model, stream=stream),
-            model,
-            prepared.body,
-            stream=stream,
-            key=secret,
-            forwarded=self._trace(run),
-            content_type=call.content_type,
-        )
-        return ways.outgoing(account, asked)
+        return addressed(call, run.step, account, prepared, key=secret, forwarded=self._trace(run))
 
     async def _authorize(self, account: Account, outgoing: Outgoing, seconds: float) -> Outgoing:
         """Sign by what the account's cloud knows of us, where it has no key of its own."""

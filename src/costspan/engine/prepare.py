@@ -9,9 +9,13 @@ from costspan.dialects import RENAMES
 from costspan.engine import raw, translate
 from costspan.errors import ClientError, Malformed, Untranslatable
 from costspan.ir.profile import TAKES_REASONING_EFFORT
+from costspan.providers import ways
+from costspan.providers.ways.asked import Asked
 from costspan.wire.patch import patch, prepend, replace_string
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from costspan.dialects.types import Metered
     from costspan.engine.call import Call
     from costspan.engine.recall import Recall
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from costspan.providers.account import Account
     from costspan.routing.plan import Step
     from costspan.wire import json
-    from costspan.wire.http import Upload
+    from costspan.wire.http import Outgoing, Upload
 
 _FOREIGN = (b'"cs1.', b'"signature":""', b'"signature": ""', b'"Y3MxL')
 """Marks of another dialect's thinking that we gave to this client (the last is the first in base64, as Gemini's
@@ -70,6 +74,30 @@ def prepare(call: Call, step: Step, account: Account, recall: Recall) -> Prepare
         raise Untranslatable(f"{encoded.losses[0]} cannot be expressed for {step.label}", param=encoded.losses[0])
     hidden = call.peek.stream and not call.peek.wants_usage and not call.cost_in_body
     return Prepared(dialect, encoded.body, encoded.losses, added_usage=hidden and same, back=None if same else back)
+
+
+def addressed(
+    call: Call,
+    step: Step,
+    account: Account,
+    prepared: Prepared,
+    *,
+    key: str | None,
+    forwarded: Sequence[tuple[str, str]],
+) -> Outgoing:
+    """What was prepared for `step`, as the account's host is asked for it. A raw request goes as it is, not so."""
+    stream = call.peek.stream
+    asked = Asked(
+        prepared.dialect.NAME,
+        prepared.dialect.path(step.model, stream=stream),
+        step.model,
+        prepared.body,
+        stream=stream,
+        key=key,
+        forwarded=forwarded,
+        content_type=call.content_type,
+    )
+    return ways.outgoing(account, asked)
 
 
 def _patched(call: Call, step: Step, dialect: Metered) -> Prepared:

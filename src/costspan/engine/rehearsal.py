@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from costspan.engine.outlook import Outlook
-from costspan.engine.prepare import prepare
+from costspan.engine.prepare import addressed, prepare
 from costspan.errors import ClientError, Untranslatable
-from costspan.providers import ways
-from costspan.providers.ways.asked import Asked
 from costspan.routing.explore import Explorer
 from costspan.routing.timing import Timing
 
@@ -89,28 +87,18 @@ class Rehearsal:
         except Untranslatable as error:
             call.refusals.append((step.label, error))
             return None
-        outgoing = _outgoing(call, step, account, prepared)
-        return Written(step, _base(account.address) + outgoing.path, outgoing, prepared.losses)
+        masked = _masked(call, step, account, prepared)
+        return Written(step, _base(account.address) + masked.path, masked, prepared.losses)
 
 
-def _outgoing(call: Call, step: Step, account: Account, prepared: Prepared) -> Outgoing:
+def _masked(call: Call, step: Step, account: Account, prepared: Prepared) -> Outgoing:
     masked = replace(account, headers=tuple((name, MASKED) for name, _ in account.headers))
-    stream = call.peek.stream
-    asked = Asked(
-        prepared.dialect.NAME,
-        prepared.dialect.path(step.model, stream=stream),
-        step.model,
-        prepared.body,
-        stream=stream,
-        key=MASKED if account.keys else None,
-        forwarded=call.forwarded,
-        content_type=call.content_type,
-    )
-    outgoing = ways.outgoing(masked, asked)
-    if account.keys or account.kind.credentials is None:
-        return outgoing
-    signed = [(name, value) for name, value in outgoing.headers if name != "authorization"]
-    return replace(outgoing, headers=[*signed, ("authorization", MASKED)])
+    key = MASKED if account.keys else None
+    written = addressed(call, step, masked, prepared, key=key, forwarded=call.forwarded)
+    if key is not None or account.kind.credentials is None:
+        return written
+    signed = [(name, value) for name, value in written.headers if name != "authorization"]
+    return replace(written, headers=[*signed, ("authorization", MASKED)])
 
 
 def _base(address: Address) -> str:
