@@ -14,6 +14,7 @@ from costspan.ir.usage import Usage
 from costspan.pricing.cost import cost
 from costspan.providers.capabilities import known_lacks
 from costspan.providers.rate_limits import Need
+from costspan.routing.expectation import MOST_PER_CHAR, MOST_PER_MEDIUM
 from costspan.routing.order import Rank
 from costspan.routing.plan import Branch
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 SURELY = 1.5
 """A prompt that is estimated at so many times a model's context surely does not fit; one above it probably does not."""
-
-MOST_PER_CHAR, MOST_PER_MEDIUM = 2, 20_000
-"""Tokens. No estimate is higher, whatever was learned of a model (`routing.expectation`)."""
 
 
 @dataclass(slots=True)

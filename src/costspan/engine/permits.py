@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from costspan.engine.call import Passed
 from costspan.engine.watch import Watch
-from costspan.pricing.estimate import CHARS_PER_TOKEN
+from costspan.pricing.estimate import CHARS_PER_TOKEN, TYPICAL_OUTPUT
 from costspan.providers.rate_limits import Need
 
 if TYPE_CHECKING:
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from costspan.providers.account import Account
     from costspan.routing.breaker import Ticket
     from costspan.routing.plan import Step
-
-TYPICAL_OUTPUT = 512
-"""Tokens of an answer of which nobody asked how long it would be."""
-LONGEST_WAIT = 3.0
-"""Seconds to wait for a place among the attempts of an account (`max_concurrency`)."""
 
 
 class Permits:
@@ -48,7 +43,7 @@ class Permits:
             if self._is_ill(call, step, target):  # nobody waits in line to be told so
                 return None
             others_run = call.contest is not None and call.under_way > 0  # then another target is asked sooner
-            patience = 0.0 if others_run else min(LONGEST_WAIT, call.deadline - self._now())
+            patience = 0.0 if others_run else call.deadline - self._now()
             if not await self._slots.acquire(account, patience):
                 call.passed.append(Passed(step.label, "busy", 1.0))
                 return None

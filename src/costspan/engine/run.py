@@ -10,7 +10,7 @@ from costspan.engine import sample
 from costspan.ir.usage import Usage
 from costspan.ledger.records import Attempt, AttemptStarted
 from costspan.pricing.cost import cost
-from costspan.pricing.estimate import estimate_output_tokens, estimate_prompt_tokens, expected_cost
+from costspan.pricing.estimate import TYPICAL_OUTPUT, estimate_output_tokens, estimate_prompt_tokens, expected_cost
 from costspan.pricing.settle import add, settle
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 KNOWN = frozenset({"exact", "provider", "free"})
 """Statuses of a cost that is no guess."""
-EXPECTED_OUTPUT = 512
-"""Output tokens that an attempt is expected to make when nothing is known of it."""
 UNBOUNDED_LOSER = "unbounded_loser"
 """Flag: it lost a race and was cut off, and its provider goes on writing and billing what nobody reads."""
 
@@ -105,7 +103,7 @@ class Run:
 
     def _start(self, attempt_id: str, span_id: str) -> AttemptStarted:
         limit = self.call.peek.max_output_tokens
-        output = EXPECTED_OUTPUT if limit is None else min(limit, EXPECTED_OUTPUT)
+        output = TYPICAL_OUTPUT if limit is None else min(limit, TYPICAL_OUTPUT)
         price = self._price
         estimate = None
         if price is not None:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from costspan.routing.bounded import used
-from costspan.routing.breaker import Breaker, Ticket
+from costspan.routing.breaker import LAST_RESORT_PAUSE, Breaker, Ticket
 from costspan.routing.expectation import Expectations
 from costspan.routing.explore import Explorer
 from costspan.routing.timing import Timing
@@ -28,7 +28,6 @@ ONE_OF = 8
 HEDGED_SHARE = 0.05
 """Of a route's requests, how many may start a further attempt because the first is slower than usual."""
 MAX_SAVED = 10.0
-LAST_RESORT_SECONDS = 1.0
 _HEALTH = {"closed": 1.0, "half_open": 0.5, "open": 0.0}
 
 
@@ -139,8 +138,8 @@ class Targets:
         return found
 
     def last_resort(self, provider: str, now: float) -> bool:
-        """Whether an account whose keys all stand back may be asked, for want of any other: once in a second."""
-        if now - self._last_resorts.get(provider, float("-inf")) < LAST_RESORT_SECONDS:
+        """Whether an account whose keys all stand back may be asked, for want of any other."""
+        if now - self._last_resorts.get(provider, float("-inf")) < LAST_RESORT_PAUSE:
             return False
         self._last_resorts[provider] = now
         return True

@@ -24,6 +24,9 @@ TOKENS_PER_MEDIUM = 1000
 """An image or file whose size is not looked at. A picture of 1024 x 1024 is 258 tokens at Google (per tile), 765 at
 OpenAI (GPT-4o, high detail), 1,398 at Anthropic (width x height / 750), as their guides say."""
 
+TYPICAL_OUTPUT = 512
+"""Tokens of an answer of which nothing is known; one that may have less has less."""
+
 
 def estimate_prompt_tokens(chars: int, media: int = 0) -> int:
     """Tokens of a prompt of `chars` characters of text and `media` images or files."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from costspan.ir.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
@@ -32,6 +33,9 @@ MAX_TARGETS = 4096
 MAX_MIXES = 8192
 LEAST_RATIO, MOST_RATIO = 0.2, 5.0
 """Of reported to estimated prompt tokens. Beyond them something is misread rather than another tokenizer at work."""
+MOST_PER_MEDIUM = 20_000
+MOST_PER_CHAR = ceil(MOST_RATIO / CHARS_PER_TOKEN)
+"""Tokens. No prompt is expected to have more, whatever was learned of a model."""
 
 _MEMORY = 32.0
 _PRIOR = 0.25
@@ -44,7 +48,6 @@ _STEP = 2.0
 _TEMPLATE = 100
 """Estimated tokens at which a prompt's ratio counts half: providers put some words of their own around every prompt,
 which is much of a short one."""
-_MOST_PER_MEDIUM = 20_000.0
 
 
 class Basis(NamedTuple):
@@ -93,7 +96,7 @@ class _Prompts:
     def learn(self, asked: Asked, tokens: int) -> None:
         text = asked.prompt_chars / CHARS_PER_TOKEN
         if asked.media:
-            each = min(max((tokens - text * self.text.value) / asked.media, 1.0), _MOST_PER_MEDIUM)
+            each = min(max((tokens - text * self.text.value) / asked.media, 1.0), MOST_PER_MEDIUM)
             self.medium.add(each, _MEMORY)
         elif text > 0:
             ratio = min(max(tokens / text, LEAST_RATIO), MOST_RATIO)
