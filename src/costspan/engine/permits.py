@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from costspan.engine.call import Passed
 from costspan.engine.watch import Watch
-from costspan.pricing.estimate import CHARS_PER_TOKEN, TYPICAL_OUTPUT
+from costspan.ir.usage import CHARS_PER_TOKEN
+from costspan.pricing.estimate import TYPICAL_OUTPUT
 from costspan.providers.rate_limits import Need
 
 if TYPE_CHECKING:

@@ -34,6 +34,14 @@ UNITS = (
     "searches",
 )
 
+CHARS_PER_TOKEN = 4
+"""English text with today's tokenizers; code and other scripts have fewer characters to a token. Who can corrects it
+with each model's observed ratio."""
+
+TOKENS_PER_MEDIUM = 1000
+"""An image or file whose size is not looked at. A picture of 1024 x 1024 is 258 tokens at Google (per tile), 765 at
+OpenAI (GPT-4o, high detail), 1,398 at Anthropic (width x height / 750), as their guides say."""
+
 _INPUT = frozenset(INPUT_BUCKETS)
 _OUTPUT = frozenset(OUTPUT_BUCKETS)
 _EMPTY: Mapping[str, int] = MappingProxyType({})

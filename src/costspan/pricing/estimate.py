@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from costspan.ir.usage import Usage
+from costspan.ir.usage import CHARS_PER_TOKEN, TOKENS_PER_MEDIUM, Usage
 from costspan.pricing.cost import cost
 
 if TYPE_CHECKING:
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from costspan.pricing.rates import Price
-
-CHARS_PER_TOKEN = 4
-"""English text with today's tokenizers; code and other scripts have fewer characters to a token. The caller corrects
-with each model's observed ratio."""
-
-TOKENS_PER_MEDIUM = 1000
-"""An image or file whose size is not looked at. A picture of 1024 x 1024 is 258 tokens at Google (per tile), 765 at
-OpenAI (GPT-4o, high detail), 1,398 at Anthropic (width x height / 750), as their guides say."""
 
 TYPICAL_OUTPUT = 512
 """Tokens of an answer of which nothing is known; one that may have less has less."""

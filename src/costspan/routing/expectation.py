@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from costspan.ir.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
+from costspan.ir.usage import CHARS_PER_TOKEN, INPUT_BUCKETS, OUTPUT_BUCKETS, TOKENS_PER_MEDIUM
 from costspan.routing.bounded import put
 from costspan.routing.held import Held
 from costspan.routing.lengths import Mean
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from costspan.routing.asked import Asked
-
-CHARS_PER_TOKEN = 4
-TOKENS_PER_MEDIUM = 1000
-"""As `pricing.estimate` has them, which routing may not import."""
 
 MAX_TARGETS = 4096
 MAX_MIXES = 8192

@@ -18,7 +18,7 @@ from costspan.dialects.openai_errors import decode_error, encode_error, encode_s
 from costspan.dialects.types import PLAIN, Encoded, Peek, Summary
 from costspan.errors import Malformed, Untranslatable
 from costspan.ir.embedding import EmbeddingReply, EmbeddingRequest
-from costspan.ir.usage import Usage
+from costspan.ir.usage import CHARS_PER_TOKEN, Usage
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ _CANONICAL: Final = frozenset({"model", "input", "dimensions", "encoding_format"
 _NAMES: Final = MappingProxyType({"task": "input_type", "end_user": "user"})
 """What canonical form calls otherwise."""
 _FORMS: Final = MappingProxyType({name: form for form, name in _NAMES.items()})
-_CHARS_PER_TOKEN: Final = 4
 _ANSWER_FIELDS: Final = frozenset({"object", "data", "model", "usage", "id", "created", "provider", "service_tier"})
 _ITEM_FIELDS: Final = frozenset({"object", "index", "embedding"})
 
@@ -108,9 +107,9 @@ def _size(given: Any) -> tuple[int, int]:  # noqa: ANN401 - unchecked input
     if checks.strings(given):
         return sum(map(len, given)), 0
     if checks.token_ids(given):
-        return _CHARS_PER_TOKEN * len(given), 0
+        return CHARS_PER_TOKEN * len(given), 0
     if all(checks.token_ids(ids) and ids for ids in given):
-        return _CHARS_PER_TOKEN * sum(map(len, given)), 0
+        return CHARS_PER_TOKEN * sum(map(len, given)), 0
     if all(type(item) is dict for item in given):  # hosts that embed pictures: passed on as it is
         return 0, len(given)
     raise checks.invalid("'input' must hold strings, or token ids, or lists of token ids", "input")

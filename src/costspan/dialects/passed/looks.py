@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from costspan.dialects import checks
 from costspan.dialects.types import Peek
+from costspan.ir.usage import CHARS_PER_TOKEN
 
 if TYPE_CHECKING:
     from costspan.wire import json
 
-_CHARS_PER_TOKEN: Final = 4
 _DEFAULT_COMPLETION: Final = 16
 """"The maximum number of tokens that can be generated": 16 by default (openai 3.54.0, CompletionCreateParams)."""
 _MAX_CHOICES: Final = 128
@@ -47,9 +47,9 @@ def _prompt(prompt: Any) -> int:  # noqa: ANN401 - unchecked input
     if checks.strings(prompt):
         return sum(map(len, prompt))
     if checks.token_ids(prompt):
-        return _CHARS_PER_TOKEN * len(prompt)
+        return CHARS_PER_TOKEN * len(prompt)
     if type(prompt) is list and all(map(checks.token_ids, prompt)):
-        return _CHARS_PER_TOKEN * sum(map(len, prompt))
+        return CHARS_PER_TOKEN * sum(map(len, prompt))
     raise checks.invalid("'prompt' must be a string, or a list of strings or token ids", "prompt")
 
 
