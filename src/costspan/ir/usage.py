@@ -47,6 +47,16 @@ _OUTPUT = frozenset(OUTPUT_BUCKETS)
 _EMPTY: Mapping[str, int] = MappingProxyType({})
 
 
+def prompt_tokens(tokens: Mapping[str, int]) -> int:
+    """All input tokens of disjoint buckets, the cached ones included."""
+    return sum([count for bucket, count in tokens.items() if bucket in _INPUT])
+
+
+def completion_tokens(tokens: Mapping[str, int]) -> int:
+    """All output tokens of disjoint buckets, reasoning included."""
+    return sum([count for bucket, count in tokens.items() if bucket in _OUTPUT])
+
+
 @dataclass(slots=True)  # not frozen, as `ledger.records`: made for every request
 class Usage:
     """What one attempt consumed, as the provider reported it.
@@ -67,9 +77,9 @@ class Usage:
     @property
     def prompt_tokens(self) -> int:
         """All input tokens, the cached part included."""
-        return sum([count for bucket, count in self.tokens.items() if bucket in _INPUT])
+        return prompt_tokens(self.tokens)
 
     @property
     def completion_tokens(self) -> int:
         """All output tokens, reasoning included."""
-        return sum([count for bucket, count in self.tokens.items() if bucket in _OUTPUT])
+        return completion_tokens(self.tokens)

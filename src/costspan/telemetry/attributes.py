@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from costspan.ir.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
+from costspan.ir.usage import completion_tokens, prompt_tokens
 from costspan.telemetry import semconv as s
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ MAX_LENGTH = 256
 
 INVALID = "invalid"
 """Stands for a string that is not clean UTF-8."""
-
-_INPUT = frozenset(INPUT_BUCKETS)
-_OUTPUT = frozenset(OUTPUT_BUCKETS)
 
 
 def clean(text: str) -> str:
@@ -98,16 +95,6 @@ def attempt_attributes(attempt: Attempt) -> Attributes:
     return result
 
 
-def input_tokens(usage: Mapping[str, int]) -> int:
-    """All input tokens of disjoint buckets, the cached ones included."""
-    return sum([count for bucket, count in usage.items() if bucket in _INPUT])
-
-
-def output_tokens(usage: Mapping[str, int]) -> int:
-    """All output tokens of disjoint buckets, reasoning included."""
-    return sum([count for bucket, count in usage.items() if bucket in _OUTPUT])
-
-
 def _shared(origin: Origin, record: Exchange | Attempt) -> Attributes:
     """What both spans say."""
     result: Attributes = {
@@ -154,8 +141,8 @@ def _add_cost(result: Attributes, usd: Decimal | None, estimated: Decimal | None
 
 
 def _add_usage(result: Attributes, usage: Mapping[str, int]) -> None:
-    result[s.USAGE_INPUT_TOKENS] = input_tokens(usage)
-    result[s.USAGE_OUTPUT_TOKENS] = output_tokens(usage)
+    result[s.USAGE_INPUT_TOKENS] = prompt_tokens(usage)
+    result[s.USAGE_OUTPUT_TOKENS] = completion_tokens(usage)
     if read := usage.get("cache_read", 0) + usage.get("cache_read_audio", 0):
         result[s.USAGE_CACHE_READ] = read
     if written := usage.get("cache_write", 0) + usage.get("cache_write_1h", 0):

@@ -17,7 +17,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TextIO
 
 from costspan.errors import Malformed
-from costspan.telemetry.attributes import clean, input_tokens, output_tokens
+from costspan.ir.usage import completion_tokens, prompt_tokens
+from costspan.telemetry.attributes import clean
 from costspan.wire import json
 
 if TYPE_CHECKING:
@@ -131,8 +132,8 @@ def exchange_line(exchange: Exchange, attempts: Sequence[Attempt]) -> dict[str, 
         "cost_usd": None if exchange.cost_usd is None else format(exchange.cost_usd, "f"),
         "cost_estimated_usd": None if exchange.cost_estimated_usd is None else format(exchange.cost_estimated_usd, "f"),
         "cost_status": exchange.cost_status,
-        "input_tokens": input_tokens(usage) if usage else None,
-        "output_tokens": output_tokens(usage) if usage else None,
+        "input_tokens": prompt_tokens(usage) if usage else None,
+        "output_tokens": completion_tokens(usage) if usage else None,
         "duration_ms": round(exchange.duration_ms, 3),
         "first_token_ms": None if exchange.first_token_ms is None else round(exchange.first_token_ms, 3),
         "key": None if origin.key is None else clean(origin.key),

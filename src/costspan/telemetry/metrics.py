@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from costspan.ir.usage import completion_tokens, prompt_tokens
 from costspan.pricing.rates import ZERO
 from costspan.telemetry import semconv as s
-from costspan.telemetry.attributes import input_tokens, output_tokens
 from costspan.telemetry.kinds import MAX_SERIES, OTHER, Key, Kinds
 
 if TYPE_CHECKING:
@@ -239,8 +239,8 @@ class Metrics:
         if attempt.first_token_ms is not None and attempt.started.origin.stream:
             self._first_chunk.record(keys.called, attempt.first_token_ms / 1000)
         if attempt.usage:
-            self._tokens.record(keys.input, input_tokens(attempt.usage))
-            self._tokens.record(keys.output, output_tokens(attempt.usage))
+            self._tokens.record(keys.input, prompt_tokens(attempt.usage))
+            self._tokens.record(keys.output, completion_tokens(attempt.usage))
         cost = attempt.cost_estimated_usd if attempt.cost_status == "estimated" else attempt.cost_usd
         if cost is not None:
             self._cost.add(keys.cost, cost)
