@@ -327,7 +327,7 @@ async def test_a_fault_of_ours_is_a_500_that_tells_nothing(site: Site, monkeypat
     def broken(*_: object) -> None:
         raise RuntimeError("canary: secret")
 
-    monkeypatch.setattr(site.gateway.gateway.state, "pick", broken)
+    monkeypatch.setattr(site.gateway.gateway.state, "sample", broken)
     monkeypatch.setattr("costspan.server.admission.bodies.parse", broken)
     for surface in ALL:
         reply = await send(site.url, post(surface.asked(), path=surface.at()))

@@ -128,7 +128,6 @@ class Gateway:
             slots=self._slots,
             identities=identities,
             clock=clock,
-            pick=random.random,
             sample=telemetry.sampler.decide,
             metrics=telemetry.prometheus_text,
         )

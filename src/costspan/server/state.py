@@ -47,8 +47,6 @@ class State:
     slots: Slots
     identities: Identities
     clock: SystemClock
-    pick: Callable[[], float]
-    """Random numbers in [0, 1)."""
     sample: Callable[[int, bool | None], bool]
     """Whether a trace is exported: its id, and the parent's decision."""
     metrics: Callable[[], tuple[bytes, str]]
