@@ -133,7 +133,7 @@ def happened(decision: Decision) -> json.Object:
     return {
         "attempts": [_attempt(attempt, decision.started_ns, answered) for attempt in attempts],
         "passed_over": [
-            {"target": each.target, "why": each.why, "seconds": _seconds(each.seconds)} for each in decision.passed
+            {"target": each.target, "why": each.why, "seconds": seconds(each.seconds)} for each in decision.passed
         ],
         "outcome": None if last is None else last.outcome,
         "http_status": None if last is None else last.status,
@@ -198,13 +198,13 @@ def _known(note: Note | None) -> json.Object:
     return {
         "rank": None if note is None or note.rank is None else _RANKS[note.rank],
         "why": None if note is None else note.why or None,
-        "due_seconds": None if note is None else _seconds(note.due),
+        "due_seconds": None if note is None else seconds(note.due),
         "explores": note is not None and note.explores,
         "expected_cost_usd": None if note is None else usd(note.cost),
         "price_source": None if note is None else note.price_source,
         "expected_usage": None if note is None or note.expected is None else _usage(note.expected),
-        "expected_seconds": None if note is None or note.measured is None else _seconds(note.seconds),
-        "measured_seconds": None if note is None else _seconds(note.measured),
+        "expected_seconds": None if note is None or note.measured is None else seconds(note.seconds),
+        "measured_seconds": None if note is None else seconds(note.measured),
     }
 
 
@@ -245,6 +245,6 @@ def _label(attempt: Attempt) -> str:
     return f"{attempt.started.provider}/{attempt.started.model_requested}"
 
 
-def _seconds(value: float | None) -> float | None:
-    """None, too, for what never comes."""
+def seconds(value: float | None) -> float | None:
+    """As they are told, no more exact than they are measured. None, too, for what never comes."""
     return None if value is None or value == float("inf") else round(value, _PLACES)

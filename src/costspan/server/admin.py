@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from costspan.engine import decision
+from costspan.engine.decision import seconds
 from costspan.errors import ClientError
 from costspan.server import guard
 from costspan.server.paths import EXPLAIN, TARGETS
@@ -35,7 +36,6 @@ _PROXIED: Final = frozenset(
 """Headers that proxies add, besides all `x-forwarded-*`. One that adds none looks like any client of this machine."""
 _SAME_SITE: Final = frozenset({"same-origin", "none"})
 _JSON: Final = {"content-type": "application/json; charset=utf-8", "cache-control": "no-store"}
-_PLACES: Final = 4
 
 
 class Admin:
@@ -95,16 +95,12 @@ def _target(target: Target, now: float) -> json.Object:
     return {
         "target": target.label,
         "breaker": state,
-        "due_seconds": None if state == "closed" else round(max(breaker.due(now) - now, 0.0), _PLACES),
-        "first_token_seconds": _seconds(timing.first_token(now)),
-        "first_token_p95_seconds": _seconds(timing.p95(now, streamed=True)),
-        "whole_answer_p95_seconds": _seconds(timing.p95(now, streamed=False)),
+        "due_seconds": None if state == "closed" else seconds(max(breaker.due(now) - now, 0.0)),
+        "first_token_seconds": seconds(timing.first_token(now)),
+        "first_token_p95_seconds": seconds(timing.p95(now, streamed=True)),
+        "whole_answer_p95_seconds": seconds(timing.p95(now, streamed=False)),
         "waits_for_first_content": timing.pending(now),
     }
-
-
-def _seconds(value: float | None) -> float | None:
-    return None if value is None else round(value, _PLACES)
 
 
 def _answer(told: json.Object) -> web.Response:
