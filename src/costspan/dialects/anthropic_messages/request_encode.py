@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from costspan.dialects.anthropic_messages.blocks_encode import encode_blocks, encode_cache, simplest
@@ -10,7 +9,7 @@ from costspan.dialects.anthropic_messages.hosted import check_media
 from costspan.dialects.anthropic_messages.vocabulary import NAME, TIERS_OUT
 from costspan.dialects.claude.models import traits_of
 from costspan.dialects.claude.schemas import fit_schema
-from costspan.dialects.claude.thinking import add_limits
+from costspan.dialects.claude.thinking import add_limits, breaks_tool_loop
 from costspan.dialects.claude.turns import end_properly
 from costspan.dialects.losses import Losses
 from costspan.dialects.types import PLAIN, Encoded
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 # Without these the answer would mean something else. To the name that most clients know.
 _ESSENTIAL = {"tools": "tools", "tool_choice": "tool_choice", "output_config": "response_format"}
+
+_THINKING = ("thinking", "redacted_thinking")
 
 _CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
 
@@ -43,7 +44,8 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:
     _add_system(body, request, losses)
     _add_tools(body, request, losses)
     _add_sampling(body, request, losses)
-    add_limits(body, request, losses, breaks_tool_loop=_breaks_tool_loop(body["messages"]))
+    broken = breaks_tool_loop(body["messages"], _holds, result="tool_result", thinking=_THINKING)
+    add_limits(body, request, losses, breaks_tool_loop=broken)
     _add_format(body, request, losses)
     _add_rest(body, request, losses)
     _note_unknown(request, losses)
@@ -220,18 +222,6 @@ def _for_host(body: json.Object, profile: Profile, losses: Losses) -> json.Objec
             raise Untranslatable(f"{profile.name or 'the target'} does not accept {name}", param=_ESSENTIAL[name])
         losses.add(name)
     return {profile.rename.get(name, name): value for name, value in body.items() if name not in profile.rejects}
-
-
-def _breaks_tool_loop(messages: list[json.Object]) -> bool:
-    """Whether the conversation is amid a tool loop whose thinking has been lost on the way.
-
-    A loop is one turn to the API, which thinks at its begin, later only at times, and wants one setting throughout:
-    https://platform.claude.com/docs/build-with-claude/thinking-tool-workflows (read 2026-11-26).
-    """
-    loop = takewhile(lambda each: each["role"] == "assistant" or _holds(each, "tool_result"), reversed(messages))
-    said = [message for message in loop if message["role"] == "assistant"]
-    is_amid = bool(said) and _holds(messages[-1], "tool_result")
-    return is_amid and not any(_holds(message, "thinking", "redacted_thinking") for message in said)
 
 
 def _holds(message: json.Object, *types: str) -> bool:

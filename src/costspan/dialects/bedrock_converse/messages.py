@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from costspan.ir.request import Text
@@ -56,23 +55,12 @@ def _content(groups: list[Group], losses: Losses) -> Group:
     return content
 
 
-def breaks_tool_loop(messages: list[json.Object]) -> bool:
-    """Whether the conversation is amid a tool loop whose thinking has been lost on the way.
-
-    A loop is one turn to Claude, which thinks at its begin, later only at times, and wants one setting throughout:
-    https://platform.claude.com/docs/build-with-claude/thinking-tool-workflows (read 2026-11-26).
-    """
-    loop = takewhile(lambda each: each["role"] == "assistant" or _holds(each, "toolResult"), reversed(messages))
-    said = [message for message in loop if message["role"] == "assistant"]
-    is_amid = bool(said) and _holds(messages[-1], "toolResult")
-    return is_amid and not any(_holds(message, "reasoningContent") for message in said)
-
-
 def called_tools(messages: list[json.Object]) -> list[str]:
     """Names of the tools that the conversation calls, in their order."""
     calls = (part.get("toolUse") for message in messages for part in message["content"])
     return list(dict.fromkeys(str(call["name"]) for call in calls if call))
 
 
-def _holds(message: json.Object, kind: str) -> bool:
-    return any(kind in part for part in message["content"])
+def holds(message: json.Object, *kinds: str) -> bool:
+    """Whether any of its parts is of these kinds."""
+    return any(kind in part for part in message["content"] for kind in kinds)

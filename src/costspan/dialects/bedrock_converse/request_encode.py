@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from costspan.dialects.bedrock_converse.blocks_encode import BlockEncoder
 from costspan.dialects.bedrock_converse.inference import add_inference
-from costspan.dialects.bedrock_converse.messages import breaks_tool_loop, encode_messages
+from costspan.dialects.bedrock_converse.messages import encode_messages, holds
 from costspan.dialects.bedrock_converse.models import traits_of
 from costspan.dialects.bedrock_converse.tools import encode_tools, native_choice, wanted_choice
 from costspan.dialects.bedrock_converse.vocabulary import NAME, SERVICE_TIERS
 from costspan.dialects.claude.schemas import fit_schema
+from costspan.dialects.claude.thinking import breaks_tool_loop
 from costspan.dialects.claude.turns import end_properly
 from costspan.dialects.losses import Losses
 from costspan.dialects.types import PLAIN, Encoded
@@ -46,7 +47,7 @@ def encode_request(request: Request, profile: Profile = PLAIN) -> Encoded:  # no
     _add_system(body, request, blocks, losses)
     tools = encode_tools(request, body["messages"], traits, blocks, losses)
     choice = wanted_choice(request, traits, losses)
-    broken = breaks_tool_loop(body["messages"])
+    broken = breaks_tool_loop(body["messages"], holds, result="toolResult", thinking=("reasoningContent",))
     choice = add_inference(body, request, traits, losses, choice=choice, breaks_tool_loop=broken)
     if tools:
         body["toolConfig"] = {"tools": tools}

@@ -7,12 +7,15 @@ https://platform.claude.com/docs/en/build-with-claude/extended-thinking (read 20
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from costspan.dialects.claude.models import traits_of
 from costspan.ir.reasoning import MIN_BUDGET, budget_of, effort_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from costspan.dialects.claude.models import Traits
     from costspan.dialects.losses import Losses
     from costspan.ir.request import ReasoningOptions, Request
@@ -45,6 +48,23 @@ def add_limits(body: json.Object, request: Request, losses: Losses, *, breaks_to
     if limit is None and body.get("thinking", {}).get("type", "adaptive" if traits.by_default else "") == "adaptive":
         body["max_tokens"] = THINKING_MAX_TOKENS + traits.answer
     _settle_sampling(body, traits, losses)
+
+
+def breaks_tool_loop(
+    messages: list[json.Object], holds: Callable[..., bool], *, result: str, thinking: Sequence[str]
+) -> bool:
+    """Whether the conversation is amid a tool loop whose thinking has been lost on the way.
+
+    A loop is one turn to Claude, which thinks at its begin, later only at times, and wants one setting throughout:
+    https://platform.claude.com/docs/build-with-claude/thinking-tool-workflows (read 2026-11-26).
+
+    `holds` tells whether a message of the host's format has any of the blocks that are then named; `result` and
+    `thinking` are its names.
+    """
+    loop = takewhile(lambda each: each["role"] == "assistant" or holds(each, result), reversed(messages))
+    said = [message for message in loop if message["role"] == "assistant"]
+    is_amid = bool(said) and holds(messages[-1], result)
+    return is_amid and not any(holds(message, *thinking) for message in said)
 
 
 def _asks(options: ReasoningOptions, traits: Traits) -> bool:
