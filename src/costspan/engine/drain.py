@@ -57,7 +57,7 @@ class Drains:
         if answer.ended or answer.complete:
             answer.end()
             return
-        if not run.stops_when_left(answer.response) and self.adopt(run, answer.response):
+        if run.is_read_on(answer.response) and self.adopt(run, answer.response):
             return
         answer.response.close()
         run.end("cancelled")
