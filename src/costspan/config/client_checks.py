@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from costspan.config.checks import Finding, Names
 from costspan.config.document import suggestion
-from costspan.config.labels import RESERVED, label_name
+from costspan.config.labels import labelled
 from costspan.config.prices import RATES, UNIT_OF, PriceRow, Rates
 from costspan.ir.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
 
@@ -83,15 +83,13 @@ def _budgets(config: Config, names: Names) -> Iterator[Finding]:
             yield Finding((*at, "on_exceed", "route"), f"unknown route {route!r}{suggestion(route, names.routes)}")
 
 
-def _shared(at: Path, budget: Budget, labels: Sequence[str]) -> Iterator[Finding]:
+def _shared(at: Path, budget: Budget, metric_attributes: Sequence[str]) -> Iterator[Finding]:
     """Yield attributes by which Prometheus cannot tell what a budget counts."""
     if budget.shared is None:
         return
-    taken: dict[str, str] = {}
-    for name in labels:
-        taken.setdefault(label_name(name), name)
+    told = labelled(metric_attributes)
     for attribute in budget.match:
-        if taken.get(label_name(attribute)) != attribute or label_name(attribute) in RESERVED:
+        if attribute not in told:
             reason = f"no label of costspan_cost_usd_total tells {attribute!r}: add it to attribution.metric_attributes"
             yield Finding((*at, "shared"), reason)
 

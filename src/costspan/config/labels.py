@@ -4,7 +4,13 @@ Prometheus takes letters, digits and underscores, and a scrape in which one seri
 whole. The rule is that of OpenTelemetry's "Prometheus and OpenMetrics compatibility" (read 2026-11-23).
 """
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9]+")
 
@@ -31,3 +37,11 @@ def label_name(name: str) -> str:
     """Name of the label as a scrape shows it."""
     name = _NOT_IN_NAMES.sub("_", name)
     return f"_{name}" if name[:1].isdigit() else name
+
+
+def labelled(attributes: Iterable[str]) -> tuple[str, ...]:
+    """Those of the attributes that become labels: of equal names the first, none of the gateway's own."""
+    first: dict[str, str] = {}
+    for name in attributes:
+        first.setdefault(label_name(name), name)
+    return tuple(name for label, name in first.items() if label not in RESERVED)

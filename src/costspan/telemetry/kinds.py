@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from costspan.config.labels import RESERVED, label_name
+from costspan.config.labels import labelled
 from costspan.telemetry import semconv as s
 from costspan.telemetry.attributes import clean, failed
 
@@ -44,8 +44,8 @@ class Kinds:
     """Of one process. Not thread-safe."""
 
     def __init__(self, metric_attributes: Sequence[str]) -> None:
-        self.attributes = _labels(metric_attributes)
-        """Names of the attributes that are labels."""
+        self.attributes = labelled(metric_attributes)
+        """Names of the attributes that are labels. The others are on the spans only."""
         self._seen: dict[str, set[str]] = {}
         self._attempts: dict[_Kind, Keys] = {}
         self._exchanges: dict[_Kind, Key] = {}
@@ -116,14 +116,6 @@ def _remember(known: dict[_Kind, _Value], kind: _Kind, value: _Value) -> _Value:
         known.clear()
     known[kind] = value
     return value
-
-
-def _labels(attributes: Sequence[str]) -> tuple[str, ...]:
-    """Return those that can be labels: of equal names the first, none of ours. The others are on the spans only."""
-    first: dict[str, str] = {}
-    for name in attributes:
-        first.setdefault(label_name(name), name)
-    return tuple(name for label, name in first.items() if label not in RESERVED)
 
 
 def _error(record: Exchange | Attempt) -> str:
