@@ -27,8 +27,8 @@ def after(*reports: Mapping[str, int], asked: Asked = PLAIN) -> Expectations:
     return learned
 
 
-def see(learned: Expectations, asked: Asked = PLAIN) -> Expected:
-    return learned.usage("route", TARGET, asked, 0.0)
+def see(learned: Expectations, asked: Asked = PLAIN, target: str = TARGET) -> Expected:
+    return learned.usage("route", target, asked, 0.0)
 
 
 def test_nothing_known_is_a_token_for_four_characters_and_a_default_answer() -> None:
@@ -42,15 +42,15 @@ def test_nothing_known_is_a_token_for_four_characters_and_a_default_answer() -> 
 def test_the_prompt_is_corrected_by_what_the_target_counts() -> None:
     learned = after(*[{"input": 1300, "output": 10}] * 50)
 
-    assert learned.prompt_tokens(TARGET, PLAIN) == pytest.approx(1300, rel=0.01)
-    assert learned.prompt_tokens(TARGET, Asked(40_000)) == pytest.approx(13_000, rel=0.01)
-    assert learned.prompt_tokens("provider/other", PLAIN) == 1000
+    assert see(learned).prompt == pytest.approx(1300, rel=0.01)
+    assert see(learned, Asked(40_000)).prompt == pytest.approx(13_000, rel=0.01)
+    assert see(learned, target="provider/other").prompt == 1000
 
 
 def test_what_was_cached_counts_to_the_prompt() -> None:
     learned = after(*[{"input": 100, "cache_read": 900, "cache_write": 300, "output": 10}] * 50)
 
-    assert learned.prompt_tokens(TARGET, PLAIN) == pytest.approx(1300, rel=0.01)
+    assert see(learned).prompt == pytest.approx(1300, rel=0.01)
 
 
 RATIOS = {"far too many": (1_000_000, 5.0), "far too few": (1, 0.2)}
@@ -80,11 +80,11 @@ def test_short_prompts_which_are_mostly_wrapping_hardly_count() -> None:
 def test_images_count_as_the_target_counts_them() -> None:
     with_images = replace(PLAIN, media=2)
     learned = after({"input": 1000, "output": 10})
-    before = learned.prompt_tokens(TARGET, with_images)
+    before = see(learned, with_images).prompt
     learned.learn("route", TARGET, with_images, {"input": 1516, "output": 10}, 0.0)
 
     assert before == 3000
-    assert learned.prompt_tokens(TARGET, with_images) == 1516
+    assert see(learned, with_images).prompt == 1516
     assert see(learned).basis.ratio == 1.0
 
 

@@ -132,13 +132,9 @@ class Expectations:
         self._held = Held()
         self._outputs = Outputs()
 
-    def prompt_tokens(self, target: str, asked: Asked) -> int:
-        """The prompt as `target` is expected to count it."""
-        return round(self._prompt(target).tokens(asked))
-
     def usage(self, route: str, target: str, asked: Asked, now: float) -> Expected:
         """What the request is expected to use on `target`, asked for by way of `route`."""
-        known = self._prompt(target)
+        known = self._prompts.get(target, _UNKNOWN)
         prompt = known.tokens(asked)
         cached = self._held.expected(route, target, asked, prompt, now)
         each = self._outputs.expected(route, target, asked, now)
@@ -179,9 +175,6 @@ class Expectations:
             choices = max(asked.n, 1)
             words = sum(said.values()) / choices
             self._outputs.learn(route, target, asked, said=words, thought=thought / choices, now=now)
-
-    def _prompt(self, target: str) -> _Prompts:
-        return self._prompts.get(target, _UNKNOWN)
 
     def _mix(self, key: tuple[str, str, str], counts: Mapping[str, int]) -> None:
         """Remember into which buckets tokens fell, once some have fallen into another than the plain one."""
