@@ -1,7 +1,5 @@
 """The commands and their options. Each imports what it needs when it runs, so that `--help` is quick."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costspan.cli.explain_command import explain
+from costspan.cli.options import AsJson, Config
 from costspan.cli.price_commands import prices
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ keys = typer.Typer(help="Client keys.", no_args_is_help=True)
 app.add_typer(keys, name="key")
 app.add_typer(prices, name="prices")
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="The file; else $COSTSPAN_CONFIG, else ./gateway.yaml, else the environment."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Ledger = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger's folder; else ledger.dir of the configuration.")
 ]

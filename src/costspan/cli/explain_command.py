@@ -1,17 +1,11 @@
 """`costspan explain` and its options. What it needs is imported when it runs, so that `--help` is quick."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="The file; else $COSTSPAN_CONFIG, else ./gateway.yaml, else the environment."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+from costspan.cli.options import AsJson, Config
 
 
 def explain(  # noqa: PLR0913 - options

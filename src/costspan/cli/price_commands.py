@@ -1,7 +1,5 @@
 """`costspan prices ...`: the options. Each command imports what it needs when it runs."""
 
-from __future__ import annotations
-
 import sys
 from datetime import date
 from pathlib import Path
@@ -9,13 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from costspan.cli.options import AsJson, Config
+
 prices = typer.Typer(help="Prices: what is known, how old it is, what is doubtful.", no_args_is_help=True)
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="The file; else $COSTSPAN_CONFIG, else ./gateway.yaml, else the environment."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Provider = Annotated[str | None, typer.Option(help="Of this provider or kind only.")]
 Model = Annotated[str | None, typer.Option(help="Of this model only; a name or a glob.")]
 At = Annotated[str | None, typer.Option(help="As of this day, UTC: 2026-11-01. Today without it.")]
