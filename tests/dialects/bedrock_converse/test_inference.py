@@ -255,6 +255,16 @@ def test_a_model_is_asked_for_what_it_takes(
     assert encode(model, **fields) == (expected, losses)
 
 
+def encode_amid(loop: tuple[Message, ...]) -> tuple[dict[str, Any], list[str]]:
+    return encode(
+        SONNET_45,
+        messages=loop,
+        tools=(Tool("clock"),),
+        reasoning=ReasoningOptions(budget_tokens=2000),
+        max_output_tokens=5000,
+    )
+
+
 def test_claude_does_not_think_amid_a_tool_loop_whose_thinking_is_lost() -> None:
     loop = (
         Message("user", (Text("What time is it?"),)),
@@ -262,13 +272,7 @@ def test_claude_does_not_think_amid_a_tool_loop_whose_thinking_is_lost() -> None
         Message("user", (ToolResult("c", (Text("12:00"),)),)),
     )
 
-    body, losses = encode(
-        SONNET_45,
-        messages=loop,
-        tools=(Tool("clock"),),
-        reasoning=ReasoningOptions(budget_tokens=2000),
-        max_output_tokens=5000,
-    )
+    body, losses = encode_amid(loop)
 
     assert "additionalModelRequestFields" not in body
     assert losses == ["reasoning"]
@@ -284,13 +288,7 @@ def test_claude_goes_on_thinking_amid_a_tool_loop_that_began_with_it() -> None:
         Message("user", (ToolResult("d", (Text("12:01"),)),)),
     )
 
-    body, losses = encode(
-        SONNET_45,
-        messages=loop,
-        tools=(Tool("clock"),),
-        reasoning=ReasoningOptions(budget_tokens=2000),
-        max_output_tokens=5000,
-    )
+    body, losses = encode_amid(loop)
 
     assert body["additionalModelRequestFields"]["thinking"] == {"type": "enabled", "budget_tokens": 2000}
     assert losses == []
