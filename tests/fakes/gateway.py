@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from costspan.cli.serve import build
 from costspan.cli.source import Source
@@ -41,6 +44,14 @@ class Running:
         lines = [line for file in files for line in file.read_bytes().splitlines()]
         found = [json.loads_object(line) for line in lines]
         return [record for record in found if kind is None or record["type"] == kind]
+
+    async def written(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        """The ledger's lines of one type, once there are `count`."""
+        for _ in range(1000):
+            if len(found := self.records(kind)) >= count:
+                return found
+            await asyncio.sleep(0.005)
+        pytest.fail(f"not {count} lines of type {kind}: {self.records()}")
 
 
 class Healing:

@@ -57,12 +57,8 @@ async def leave(gateway: Running, seen: bytes, **fields: Any) -> None:
 
 async def the_attempt(gateway: Running) -> dict[str, Any]:
     """The one attempt, once it has ended."""
-    for _ in range(2000):
-        if records := gateway.records("attempt"):
-            (record,) = records
-            return record
-        await asyncio.sleep(0.005)
-    pytest.fail("no attempt ended")
+    (record,) = await gateway.written("attempt")
+    return record
 
 
 GARBAGE: dict[str, Any] = {

@@ -38,12 +38,8 @@ def body(*, stream: bool) -> dict[str, Any]:
 
 async def recorded(gateway: Running, kind: str) -> dict[str, Any]:
     """The one record of `kind`, once it is there."""
-    for _ in range(1000):
-        if records := gateway.records(kind):
-            (record,) = records
-            return record
-        await asyncio.sleep(0.005)
-    pytest.fail(f"no record of type {kind}")
+    (record,) = await gateway.written(kind)
+    return record
 
 
 async def leave_after_text(gateway: Running, dialect: str) -> None:

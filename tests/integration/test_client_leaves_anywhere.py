@@ -121,11 +121,7 @@ async def _read(client: aiohttp.ClientSession, url: str, body: dict[str, Any]) -
 
 async def recorded(gateway: Running, count: int) -> dict[str, Any]:
     """The last of so many attempts."""
-    for _ in range(2000):
-        if len(found := gateway.records("attempt")) >= count:
-            return found[-1]
-        await asyncio.sleep(0.005)
-    pytest.fail("no record of the attempt")
+    return (await gateway.written("attempt", count))[-1]
 
 
 def is_exact(attempt: dict[str, Any]) -> bool:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -157,12 +156,8 @@ async def test_an_answer_that_is_read_on_after_its_client_left_is_billed_by_the_
 
 async def the_attempt(gateway: Running) -> dict[str, Any]:
     """The one attempt, once it has ended."""
-    for _ in range(2000):
-        if records := gateway.records("attempt"):
-            (record,) = records
-            return record
-        await asyncio.sleep(0.005)
-    pytest.fail("no attempt ended")
+    (record,) = await gateway.written("attempt")
+    return record
 
 
 @dataclass

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fakes.gateway import Running
 
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
 """0.006 USD at 2 and 8 per million."""
@@ -60,15 +59,6 @@ async def ask(url: str, *, stream: bool = True, **more: Any) -> tuple[int, dict[
         return response.status, headers, await response.read()
 
 
-async def written(gateway: Running, kind: str, count: int = 1) -> list[dict[str, Any]]:
-    """The ledger's lines of `kind`, once there are `count`."""
-    for _ in range(1000):
-        if len(found := gateway.records(kind)) >= count:
-            return found
-        await asyncio.sleep(0.005)
-    pytest.fail(f"not {count} lines of type {kind}: {gateway.records()}")
-
-
 def outcomes(attempts: list[dict[str, Any]]) -> dict[str, str]:
     return {attempt["provider"]: attempt["outcome"] for attempt in attempts}
 
@@ -83,8 +73,8 @@ async def test_the_first_content_wins_and_the_loser_is_cut_off_at_once(tmp_path:
         status, headers, body = await ask(gateway.url)
         async with asyncio.timeout(0.25):
             await (await slow.received(1)).disconnected.wait()
-        attempts = await written(gateway, "attempt", 2)
-        (exchange,) = await written(gateway, "exchange")
+        attempts = await gateway.written("attempt", 2)
+        (exchange,) = await gateway.written("exchange")
 
     assert (status, headers["x-costspan-target"], headers["x-costspan-attempts"]) == (200, "p1/m", "2")
     assert b"first" in body
@@ -104,7 +94,7 @@ async def test_a_loser_whose_provider_goes_on_billing_is_estimated_with_the_answ
         running(tmp_path, racing(slow.url, quick.url, stops="false")) as gateway,
     ):
         await ask(gateway.url, max_tokens=100)
-        attempts = await written(gateway, "attempt", 2)
+        attempts = await gateway.written("attempt", 2)
 
     (loser,) = (attempt for attempt in attempts if attempt["outcome"] == "lost_race")
     assert loser["flags"] == ["unbounded_loser"]
@@ -121,7 +111,7 @@ async def test_a_loser_that_never_reached_its_provider_is_free_and_bound_by_that
         ) as gateway,
     ):
         await ask(gateway.url)
-        attempts = await written(gateway, "attempt", 2)
+        attempts = await gateway.written("attempt", 2)
 
     (loser,) = (attempt for attempt in attempts if attempt["outcome"] == "lost_race")
     assert (loser["flags"], loser["cost_status"], loser["cost_estimated_usd"]) == ([], "free", None)
@@ -137,7 +127,7 @@ async def test_a_drained_loser_is_read_to_its_end_and_its_exact_cost_is_in_the_e
         _, _, body = await ask(gateway.url)
         assert gateway.records("exchange") == []  # it is not known yet what it cost
         gate.set()
-        (exchange,) = await written(gateway, "exchange")
+        (exchange,) = await gateway.written("exchange")
         attempts = gateway.records("attempt")
 
     assert b"late" not in body
@@ -156,7 +146,7 @@ async def test_a_loser_that_had_not_even_answered_is_drained_too(tmp_path: Path)
     ):
         await ask(gateway.url)
         gate.set()
-        (exchange,) = await written(gateway, "exchange")
+        (exchange,) = await gateway.written("exchange")
 
     assert (exchange["cost_usd"], exchange["cost_status"]) == ("0.012000", "exact")
 
@@ -168,7 +158,7 @@ async def test_whole_answers_race_too_and_the_loser_costs_what_the_header_says(t
         running(tmp_path, racing(slow.url, quick.url)) as gateway,
     ):
         status, headers, body = await ask(gateway.url, stream=False)
-        attempts = await written(gateway, "attempt", 2)
+        attempts = await gateway.written("attempt", 2)
 
     assert (status, json.loads_object(body)["choices"][0]["message"]["content"]) == (200, "first")
     assert "x-costspan-cost-usd" not in headers, "what the loser cost is only estimated"
@@ -189,7 +179,7 @@ async def test_while_nobody_knows_what_a_loser_costs_no_cost_is_told(
     ):
         _, headers, body = await ask(gateway.url, stream=stream)
         gate.set()
-        await written(gateway, "exchange")
+        await gateway.written("exchange")
 
     assert "x-costspan-cost-usd" not in headers
     assert b'"cost":null' in body
@@ -204,10 +194,10 @@ async def test_who_wins_by_its_headers_and_dies_before_content_has_not_won(tmp_p
         running(tmp_path, racing(dying.url, alive.url)) as gateway,
     ):
         asked = asyncio.create_task(ask(gateway.url))
-        await written(gateway, "attempt")
+        await gateway.written("attempt")
         gate.set()
         status, headers, body = await asked
-        attempts = await written(gateway, "attempt", 2)
+        attempts = await gateway.written("attempt", 2)
 
     assert (status, headers["x-costspan-target"]) == (200, "p1/m")
     assert b"alive" in body
@@ -234,8 +224,8 @@ async def test_when_both_answer_at_the_same_moment_the_client_has_one_answer(tmp
         await b.received(50)
         gate.set()
         answers = [await each for each in asked]
-        exchanges = await written(gateway, "exchange", 50)
-        attempts = await written(gateway, "attempt", 100)
+        exchanges = await gateway.written("exchange", 50)
+        attempts = await gateway.written("attempt", 100)
 
     for status, headers, body in answers:
         won, lost = ("p0", "p1") if headers["x-costspan-target"] == "p0/m" else ("p1", "p0")
@@ -266,7 +256,7 @@ async def test_a_drained_loser_that_was_whole_already_is_not_read_again(
         gate.set()
         for each in asked:
             assert (await each)[0] == 200
-        exchanges = await written(gateway, "exchange", 20)
+        exchanges = await gateway.written("exchange", 20)
     gc.collect()  # a task's fault that nobody asks for is told when it is collected
 
     assert {exchange["cost_usd"] for exchange in exchanges} == {"0.012000"}
@@ -325,7 +315,7 @@ async def test_the_time_of_targets_that_ran_side_by_side_counts_once(tmp_path: P
         began = time.monotonic()
         status, headers, _ = await ask(gateway.url, stream=False)
         took = time.monotonic() - began
-        (exchange,) = await written(gateway, "exchange")
+        (exchange,) = await gateway.written("exchange")
 
     assert status == (200 if wins else 502)
     assert 300 <= exchange["upstream_ms"] <= exchange["duration_ms"] <= took * 1000
@@ -374,7 +364,7 @@ async def test_a_bad_request_is_refused_only_when_nobody_else_answers(tmp_path: 
         running(tmp_path, racing(refusing.url, other.url)) as gateway,
     ):
         asked = asyncio.create_task(ask(gateway.url))
-        await written(gateway, "attempt")
+        await gateway.written("attempt")
         gate.set()
         assert (await asked)[0] == 200
         status, _, body = await ask(gateway.url)
@@ -416,8 +406,8 @@ async def test_a_client_that_leaves_ends_the_race_for_all(tmp_path: Path, losers
         await a.received(1)
         await b.received(1)
         asked.cancel()
-        attempts = await written(gateway, "attempt", 2)
-        (exchange,) = await written(gateway, "exchange")
+        attempts = await gateway.written("attempt", 2)
+        (exchange,) = await gateway.written("exchange")
         async with asyncio.timeout(1):
             await (await a.received(1)).disconnected.wait()
             await (await b.received(1)).disconnected.wait()
@@ -513,7 +503,7 @@ async def test_p95_halves_the_tail_for_a_twentieth_more_requests(tmp_path: Path)
             asked, hedged = len(a.requests), len(b.requests)
             after = await waits(gateway.url, 800)
             extra = len(a.requests) - asked + len(b.requests) - hedged - 800
-            attempts = await written(gateway, "attempt", 900 + len(b.requests))
+            attempts = await gateway.written("attempt", 900 + len(b.requests))
             exchanges = gateway.records("exchange")
 
     p99 = before[792], after[792]

@@ -45,15 +45,6 @@ def config(*providers: str, timeouts: str = "", targets: str = "one/m") -> str:
     )
 
 
-async def records(gateway: Running, kind: str, count: int = 1) -> list[dict[str, Any]]:
-    """The records of `kind`, once there are `count`."""
-    for _ in range(1000):
-        if len(found := gateway.records(kind)) >= count:
-            return found
-        await asyncio.sleep(0.005)
-    pytest.fail(f"not {count} records of type {kind}")
-
-
 async def under_way(gateway: Running, count: int) -> None:
     """Until the gateway answers `count` requests at the same time."""
     for _ in range(1000):
@@ -123,7 +114,7 @@ async def test_the_cost_that_the_client_is_told_is_the_ledgers(
         running(tmp_path, config(provider(up.url, more)) + "  other: one/unpriced\n", prices=TIERED) as gateway,
     ):
         reply = await send(gateway.url, post(body(stream=stream, **asked), headers=COSTED))
-        (exchange,) = await records(gateway, "exchange")
+        (exchange,) = await gateway.written("exchange")
 
     told = usages(reply.body)[-1]["cost"] if stream else json.loads_object(reply.body)["usage"]["cost"]
     assert told == (None if cost is None else float(cost))
@@ -138,7 +129,7 @@ async def test_the_client_is_told_no_cost_when_an_earlier_attempts_is_not_known(
         running(tmp_path, config(provider(up.url), provider(good.url, name="two"), targets="one/m, two/m")) as gateway,
     ):
         reply = await send(gateway.url, post(body(stream=stream), headers=COSTED))
-        (exchange,) = await records(gateway, "exchange")
+        (exchange,) = await gateway.written("exchange")
 
     told = usages(reply.body)[-1] if stream else json.loads_object(reply.body)["usage"]
     assert exchange["cost_status"] == "estimated"
@@ -170,8 +161,8 @@ async def test_the_total_timeout_ends_a_silent_body(tmp_path: Path, stream: bool
         running(tmp_path, config(provider(up.url), timeouts=SHORT)) as gateway,
     ):
         reply = await send(gateway.url, post(body(stream=stream)))
-        (attempt,) = await records(gateway, "attempt")
-        (exchange,) = await records(gateway, "exchange")
+        (attempt,) = await gateway.written("attempt")
+        (exchange,) = await gateway.written("exchange")
 
     assert reply.status == (200 if stream else 504)
     assert (attempt["outcome"], attempt["error_type"]) == ("failed", "deadline_exceeded")
@@ -194,7 +185,7 @@ async def test_the_total_timeout_ends_a_body_that_trickles(tmp_path: Path) -> No
     ):
         async with asyncio.timeout(SECONDS):
             reply = await send(gateway.url, post(body()))
-        (attempt,) = await records(gateway, "attempt")
+        (attempt,) = await gateway.written("attempt")
 
     assert (reply.status, attempt["error_type"]) == (504, "deadline_exceeded")
 
@@ -210,7 +201,7 @@ async def test_a_refusal_whose_body_never_comes_falls_back_soon(
     ):
         async with asyncio.timeout(SECONDS):
             reply = await send(gateway.url, post(body()))
-        first, _ = await records(gateway, "attempt", 2)
+        first, _ = await gateway.written("attempt", 2)
 
     assert reply.status == 200
     assert (first["http_status"], first["error_type"], first["cost_status"]) == (500, "upstream_error", "free")
@@ -235,8 +226,8 @@ async def test_after_a_stale_connection_a_fresh_one_is_used_and_nothing_is_bille
             await up.received(4)
             gate.set()
         reply = await send(gateway.url, post(body()))
-        *_, stale, fresh = await records(gateway, "attempt", 6)
-        *_, exchange = await records(gateway, "exchange", 5)
+        *_, stale, fresh = await gateway.written("attempt", 6)
+        *_, exchange = await gateway.written("exchange", 5)
 
     assert reply.status == 200
     assert (stale["error_type"], stale["cost_status"], stale["cost_usd"]) == ("upstream_reset", "free", "0")
@@ -259,10 +250,10 @@ async def test_a_client_that_leaves_while_it_waits_for_a_place_has_made_no_attem
         async with connected(gateway.url) as second:
             await second.write(post(body()))
             await under_way(gateway, 2)
-        (exchange,) = await records(gateway, "exchange")
+        (exchange,) = await gateway.written("exchange")
         gate.set()
         assert (await first.reply()).status == 200
-        (attempt,) = await records(gateway, "attempt")
+        (attempt,) = await gateway.written("attempt")
 
     assert (exchange["outcome"], exchange["cost_status"]) == ("cancelled", "free")
     assert attempt["outcome"] == "ok"
@@ -290,9 +281,9 @@ async def test_an_attempt_that_was_connecting_when_its_client_left_is_free(
     async with running(tmp_path, config(provider(mute, more), timeouts="connect: 30s")) as gateway:
         async with connected(gateway.url) as client:
             await client.write(post(body()))
-            await records(gateway, "attempt_started")
-        (attempt,) = await records(gateway, "attempt")
-        (exchange,) = await records(gateway, "exchange")
+            await gateway.written("attempt_started")
+        (attempt,) = await gateway.written("attempt")
+        (exchange,) = await gateway.written("exchange")
 
     assert (attempt["outcome"], attempt["cost_status"]) == ("cancelled", "free")
     assert (exchange["outcome"], exchange["cost_status"], exchange["cost_usd"]) == ("cancelled", "free", "0")
@@ -310,8 +301,8 @@ async def test_a_client_that_leaves_after_the_terminal_event_had_a_complete_answ
         async with connected(gateway.url) as client:
             await client.write(post(body(stream=True)))
             await client.until(b"[DONE]")
-        (attempt,) = await records(gateway, "attempt")
-        (exchange,) = await records(gateway, "exchange")
+        (attempt,) = await gateway.written("attempt")
+        (exchange,) = await gateway.written("exchange")
         gate.set()
 
     assert (attempt["outcome"], attempt["cost_status"], attempt["cost_usd"]) == ("ok", "exact", "0.000042")
@@ -393,7 +384,7 @@ async def test_output_in_one_giant_event_is_estimated_by_its_bytes(tmp_path: Pat
         writer.write(post(body(stream=True)))
         await reader.readexactly(300_000)
         writer.transport.abort()
-        (attempt,) = await records(gateway, "attempt")
+        (attempt,) = await gateway.written("attempt")
 
     # 300 000 characters are 75 000 tokens by length, at 8 USD per million: 0.6; frames count a little
     assert Decimal("0.595") < Decimal(attempt["cost_estimated_usd"]) < Decimal("0.605")

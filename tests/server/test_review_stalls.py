@@ -66,12 +66,8 @@ async def rest(client: socket.socket, idle: float = SECONDS) -> bytes:
 
 
 async def exchange_of(gateway: Running) -> dict[str, Any]:
-    for _ in range(1000):
-        if records := gateway.records("exchange"):
-            (record,) = records
-            return record
-        await asyncio.sleep(0.005)
-    pytest.fail("no record of the exchange")
+    (record,) = await gateway.written("exchange")
+    return record
 
 
 @pytest.fixture
